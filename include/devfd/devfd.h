@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* All of libdevfd. */
+#ifndef DEVFD_DEVFD_H
+#define DEVFD_DEVFD_H
+
+#include <devfd/desc.h>
+#include <devfd/device.h>
+#include <devfd/error.h>
+#include <devfd/facts.h>
+#include <devfd/file.h>
+#include <devfd/ioctl.h>
+#include <devfd/mmio.h>
+#include <devfd/open.h>
+#include <devfd/print.h>
+#include <devfd/provider.h>
+#include <devfd/table.h>
+#include <devfd/view.h>
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Little-endian registers in mapped regions.
+ *
+ * dfd_mmio_readN() is ordered before everything after it, dfd_mmio_writeN() after everything before
+ * it, so that a descriptor written to memory is seen by the device before the doorbell. Addresses
+ * must be aligned to the width.
+ */
+#ifndef DEVFD_MMIO_H
+#define DEVFD_MMIO_H
+
+#include <endian.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** dfd_mmio_rmb() - later accesses do not pass earlier reads of the device */
+static inline void dfd_mmio_rmb(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__asm__ volatile("" ::: "memory");
+#elif defined(__aarch64__)
+	__asm__ volatile("dmb oshld" ::: "memory");
+#else
+	__sync_synchronize();
+#endif
+}
+
+/** dfd_mmio_wmb() - writes to memory are seen before later writes to the device */
+static inline void dfd_mmio_wmb(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__asm__ volatile("" ::: "memory");
+#elif defined(__aarch64__)
+	__asm__ volatile("dmb oshst" ::: "memory");
+#else
+	__sync_synchronize();
+#endif
+}
+
+#define DFD_MMIO_WIDTH(bits)                                                                       \
+	static inline uint##bits##_t dfd_mmio_read##bits(const volatile void *addr)                \
+	{                                                                                          \
+		uint##bits##_t value = *(const volatile uint##bits##_t *)addr;                     \
+		dfd_mmio_rmb();                                                                    \
+		return le##bits##toh(value);                                                       \
+	}                                                                                          \
+	static inline void dfd_mmio_write##bits(volatile void *addr, uint##bits##_t value)         \
+	{                                                                                          \
+		dfd_mmio_wmb();                                                                    \
+		*(volatile uint##bits##_t *)addr = htole##bits(value);                             \
+	}
+
+#define le8toh(x) (x)
+#define htole8(x) (x)
+DFD_MMIO_WIDTH(8)
+#undef le8toh
+#undef htole8
+DFD_MMIO_WIDTH(16)
+DFD_MMIO_WIDTH(32)
+DFD_MMIO_WIDTH(64)
+#undef DFD_MMIO_WIDTH
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Addresses: one spelling for every device.
+ *
+ *   model:NAME[,OPTION=VALUE]...    a model in this process ("model:" alone lists them)
+ *   sysfs:0000:01:00.0              a PCI function as sysfs describes it; nothing is opened
+ *   dtb:FILE#/PATH/OF/NODE          a node of a device tree blob
+ *   file:NAME                       a saved table
+ */
+#ifndef DEVFD_OPEN_H
+#define DEVFD_OPEN_H
+
+#include <devfd/device.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * dfd_open() - open the device at an address
+ * @address: as above
+ * @out: receives the device; give it back with dfd_device_close()
+ * @err: optional; says what is wrong with the address and what would be right
+ *
+ * May block on files. Thread-safe.
+ *
+ * Return: 0; -EINVAL for an address that is not well formed or an unknown option; -ENOENT for a
+ * model, file, node or function that does not exist; -EBADMSG for a file that is corrupt; other
+ * errors of open() and read().
+ */
+int dfd_open(const char *address, struct dfd_device **out, struct dfd_error *err);
+
+/**
+ * dfd_open_help() - what a scheme offers
+ * @scheme: "model:" lists the models with their options; NULL lists the forms of addresses
+ * @line: called for each line of text, without newline
+ *
+ * Return: 0, or -ENOENT for a scheme that has nothing to list.
+ */
+int dfd_open_help(const char *scheme, void (*line)(void *ctx, const char *text), void *ctx);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptions for people and programs.
+ */
+#ifndef DEVFD_PRINT_H
+#define DEVFD_PRINT_H
+
+#include <stdio.h>
+
+#include <devfd/device.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * dfd_print_text() - one screen about a device
+ * @out: where to print
+ * @address: how the user named it, for the first line
+ * @desc: what to print
+ * @verbose: all that is known
+ *
+ * Return: 0 or -EIO when @out is in error.
+ */
+int dfd_print_text(FILE *out, const char *address, const struct dfd_desc *desc, bool verbose);
+
+/** dfd_print_json() - the same as one JSON object; keys are documented in lsvfio(1) */
+int dfd_print_json(FILE *out, const char *address, const struct dfd_desc *desc);
+
+/**
+ * dfd_print_size() - a size in bytes for people, such as "1 MiB"
+ * @buf: receives the text
+ * @len: bytes in @buf, 16 are enough
+ *
+ * Return: @buf.
+ */
+char *dfd_print_size(char *buf, size_t len, uint64_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
