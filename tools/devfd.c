@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* devfd: the front of all verbs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tool.h"
+#include "verbs.h"
+
+static int help(int argc, char **argv);
+
+/* A new verb: its file, its prototype in verbs.h and a line here. */
+static const struct verb verbs[] = {
+	{ "help", help, "list the verbs, or explain one" },
+};
+#define NUM_VERBS (sizeof(verbs) / sizeof(*verbs))
+
+static const struct verb *find(const char *name)
+{
+	for (size_t i = 0; i < NUM_VERBS; i++) {
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+	}
+	tool_fail(TOOL_USAGE, "%s: no such verb; \"devfd help\" lists them", name);
+	return NULL;
+}
+
+static int list(FILE *out)
+{
+	fputs("usage: devfd VERB [ARGUMENT]...\n\n", out);
+	for (size_t i = 0; i < NUM_VERBS; i++)
+		fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].help);
+	fputs("\n\"devfd help VERB\" explains one; see also devfd(1).\n", out);
+	return out == stderr ? TOOL_USAGE : TOOL_OK;
+}
+
+static int help(int argc, char **argv)
+{
+	char name[] = "--help", *args[] = { NULL, name, NULL };
+	const struct verb *verb;
+
+	if (argc < 2 || !strcmp(argv[1], "--help"))
+		return list(stdout);
+	if (argc > 2)
+		return tool_fail(TOOL_USAGE, "%s: one verb at a time", argv[2]);
+	verb = find(argv[1]);
+	if (!verb)
+		return TOOL_USAGE;
+	args[0] = argv[1];
+	return verb->run(2, args);
+}
+
+static int run(int argc, char **argv)
+{
+	const struct verb *verb;
+
+	if (argc < 2)
+		return list(stderr);
+	if (!strcmp(argv[1], "--help"))
+		return list(stdout);
+	if (!strcmp(argv[1], "--version"))
+		return tool_version();
+	if (argv[1][0] == '-')
+		return tool_fail(TOOL_USAGE,
+				 "%s: unknown option; a verb comes first, see devfd help", argv[1]);
+	verb = find(argv[1]);
+	return verb ? verb->run(argc - 1, argv + 1) : TOOL_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	tool_start("devfd");
+	return tool_end(run(argc, argv));
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tool.h"
+
+static const char *tool_name = "devfd";
+
+void tool_start(const char *name)
+{
+	tool_name = name;
+	opterr = 0;
+}
+
+int tool_fail(enum tool_status status, const char *fmt, ...)
+{
+	va_list args;
+
+	fflush(stdout); /* in the order of events where both go to one terminal */
+	fprintf(stderr, "%s: ", tool_name);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return status;
+}
+
+int tool_bad_option(char **argv, const char *shorts, int c)
+{
+	const char *arg = argv[optind - 1];
+
+	if (c == ':')
+		return tool_fail(TOOL_USAGE, "%s: needs a value; see %s --help", arg, tool_name);
+	if (!optopt)
+		return tool_fail(TOOL_USAGE, "%s: unknown option; see %s --help", arg, tool_name);
+	/* Options without a short form have values above any character. */
+	if (optopt > 0xff || strchr(shorts, optopt))
+		return tool_fail(TOOL_USAGE, "%s: takes no value; see %s --help", arg, tool_name);
+	return tool_fail(TOOL_USAGE, "-%c: unknown option; see %s --help", optopt, tool_name);
+}
+
+int tool_version(void)
+{
+	printf("%s " DEVFD_VERSION "\n", tool_name);
+	return TOOL_OK;
+}
+
+int tool_end(int status)
+{
+	int lost = ferror(stdout);
+
+	errno = 0;
+	if (fclose(stdout) || lost)
+		return tool_fail(TOOL_FAILED, "standard output: %s",
+				 errno ? strerror(errno) : "could not be written");
+	return status;
+}

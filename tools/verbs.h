@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs of devfd: one file each, one line each in devfd.c. */
+#ifndef TOOLS_VERBS_H
+#define TOOLS_VERBS_H
+
+/**
+ * struct verb - one verb
+ * @name: as the user types it
+ * @run: gets the arguments from the verb's name on and returns an exit code; must answer --help
+ * @help: one line for `devfd help`
+ */
+struct verb {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+};
+
+#endif
