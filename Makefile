@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+# A thin front for meson. On Debian every target first installs what is missing (scripts/deps).
+BUILD ?= build
+SAN ?= build-san
+MESON_ARGS ?=
+
+# Leaks are errors and undefined behaviour ends the program.
+SAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+
+.PHONY: all built deps demo check check-san compare bench fuzz install format clean
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+# As all, but silent unless it fails.
+built: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) >$(BUILD)/ninja.log || { cat $(BUILD)/ninja.log; exit 1; }
+
+deps:
+	@scripts/deps
+
+$(BUILD)/build.ninja: | deps
+	@meson setup $(BUILD) $(MESON_ARGS) >$(BUILD).log || { cat $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+
+$(SAN)/build.ninja: | deps
+	@meson setup $(SAN) -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false \
+		-Dc_args=-fno-sanitize-recover=all >$(SAN).log || { cat $(SAN).log; exit 1; }
+	@rm -f $(SAN).log
+
+demo: built
+	@scripts/demo $(BUILD)
+
+check: built
+	@meson test -C $(BUILD) --no-rebuild --print-errorlogs --quiet
+
+check-san: $(SAN)/build.ninja
+	@ninja -C $(SAN) --quiet
+	@$(SAN_ENV) meson test -C $(SAN) --no-rebuild --print-errorlogs --quiet -t 5
+
+compare: built
+	@scripts/compare $(BUILD)
+
+bench: built
+	@meson test -C $(BUILD) --no-rebuild --benchmark --verbose
+
+fuzz: $(SAN)/build.ninja
+	@ninja -C $(SAN) --quiet
+	@$(SAN_ENV) scripts/fuzz $(SAN)
+
+install: all
+	@meson install -C $(BUILD) --no-rebuild
+
+format:
+	@scripts/deps ci
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	@rm -rf $(BUILD) $(SAN) build-clang build-ci build-mutant
