@@ -100,7 +100,8 @@ struct dfd_area {
  * struct dfd_cap - a VFIO capability that the description passes through
  * @id: number, private to the call it hangs on (device info or region info; linux/vfio.h)
  * @version: version of the body
- * @size: bytes of @data, at most DFD_MAX_CAP_SIZE
+ * @size: bytes of @data, at most DFD_MAX_CAP_SIZE; a builder rounds it up to a multiple of 8 and
+ *        pads with zeros, because a capability chain tells where the next one starts but no length
  * @data: the body, without struct vfio_info_cap_header
  */
 struct dfd_cap {
@@ -260,10 +261,11 @@ uint32_t dfd_desc_irq_limit(const struct dfd_desc *desc);
 
 /** enum dfd_topic - what a statement is about; decides which view can tell it */
 enum dfd_topic {
-	DFD_TOPIC_LAYOUT, /* flags, number, size, offset and flags of the regions, wired irqs */
+	DFD_TOPIC_LAYOUT, /* flags, number, size, offset and flags of the regions; wired interrupts
+			   */
 	DFD_TOPIC_EXTRA_REGION, /* a PCI region above 7 */
 	DFD_TOPIC_IOPORT,	/* whether a region is I/O ports */
-	DFD_TOPIC_IRQ_TRIGGER,	/* level or edge, maskable */
+	DFD_TOPIC_IRQ_TRIGGER,	/* level or edge, maskable, how many under an index */
 	DFD_TOPIC_DEVICE_TREE,	/* path, property, index */
 	DFD_TOPIC_PHYS_ADDR,	/* physical address of a region */
 	DFD_TOPIC_AREAS,	/* which parts can be mapped */
@@ -284,11 +286,14 @@ const char *dfd_topic_name(enum dfd_topic topic);
  * @topic: what it is about
  * @key: stable name, such as "region 0 size"
  * @value: value as text, such as "0x100000"
+ * @needs: bit t: only a view that can tell about enum dfd_topic t can make the statement; the bit
+ *         of @topic, and of DFD_TOPIC_EXTRA_REGION for anything about such a region
  */
 struct dfd_statement {
 	enum dfd_topic topic;
 	const char *key;
 	const char *value;
+	uint32_t needs;
 };
 
 /**

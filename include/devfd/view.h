@@ -77,11 +77,14 @@ struct dfd_view_report {
 
 /**
  * dfd_view_compare() - hold the three views against each other, fact by fact
- * @views: indexed by enum dfd_view_kind
+ * @views: indexed by enum dfd_view_kind; one whose @desc is NULL takes no part
  * @difference: optional; called with one line of text for each difference
  * @only: optional; called for each fact that only some of the views can tell: the statement and
  *        a bit for each of these views
  * @out: receives the counts
+ *
+ * A fact that a view could tell but does not is a difference. Identity is the exception: the
+ * registers that hold it always answer, whether the description knows it or not.
  *
  * Return: 0 or -ENOMEM.
  */

@@ -77,15 +77,21 @@ static void *append(struct dfd_desc_builder *b, void *array, uint32_t count, siz
 	return grown;
 }
 
-static void *copy(struct dfd_desc_builder *b, const void *data, size_t len)
+/* A copy of @len bytes in @room bytes, the rest 0. */
+static void *copy_padded(struct dfd_desc_builder *b, const void *data, size_t len, size_t room)
 {
-	void *mem = malloc(len ? len : 1);
+	void *mem = calloc(1, room ? room : 1);
 
 	if (!mem)
 		out_of_memory(b);
 	else if (len)
 		memcpy(mem, data, len);
 	return mem;
+}
+
+static void *copy(struct dfd_desc_builder *b, const void *data, size_t len)
+{
+	return copy_padded(b, data, len, len);
 }
 
 static const char *copy_string(struct dfd_desc_builder *b, const char *s, const char *what)
@@ -164,7 +170,8 @@ static void copy_cap(struct dfd_desc_builder *b, struct dfd_cap *to, const struc
 			      from->id, from->size, DFD_MAX_CAP_SIZE);
 		return;
 	}
-	to->data = copy(b, from->data, from->size);
+	to->size = (from->size + 7) & ~UINT32_C(7);
+	to->data = copy_padded(b, from->data, from->size, to->size);
 }
 
 static void copy_caps(struct dfd_desc_builder *b, struct dfd_region *to,

@@ -92,6 +92,50 @@ static void test_device_tree_limits(void **state)
 	dfd_desc_unref(d);
 }
 
+static int needs_of(void *ctx, const struct dfd_statement *s)
+{
+	uint32_t *needs = ctx;
+
+	assert_true(s->needs >> s->topic & 1);
+	if (!strncmp(s->key, "region 9 space", 14))
+		needs[0] = s->needs;
+	if (!strncmp(s->key, "region 0 space", 14))
+		needs[1] = s->needs;
+	return 0;
+}
+
+static void test_statements_need_topics(void **state)
+{
+	struct dfd_desc_builder *b = rich(0x10000);
+	const struct dfd_desc *d;
+	uint32_t needs[2] = { 0 };
+
+	(void)state;
+	dfd_desc_add_region(b, &(struct dfd_region){ .index = 9, .size = 1 });
+	d = build_ok(b);
+	assert_int_equal(dfd_desc_walk(d, needs_of, needs), 0);
+	assert_int_equal(needs[0], 1 << DFD_TOPIC_IOPORT | 1 << DFD_TOPIC_EXTRA_REGION);
+	assert_int_equal(needs[1], 1 << DFD_TOPIC_IOPORT);
+	dfd_desc_unref(d);
+}
+
+static void test_capabilities_are_padded(void **state)
+{
+	struct dfd_desc_builder *b = dfd_desc_builder_new(DFD_BUS_OTHER);
+	const struct dfd_cap *caps;
+	const struct dfd_desc *d;
+	uint32_t count;
+
+	(void)state;
+	dfd_desc_add_cap(b, &(struct dfd_cap){ .id = 5, .version = 1, .size = 4, .data = "abcd" });
+	d = build_ok(b);
+	caps = dfd_desc_caps(d, &count);
+	assert_int_equal(count, 1);
+	assert_int_equal(caps[0].size, 8);
+	assert_memory_equal(caps[0].data, "abcd\0\0\0", 8);
+	dfd_desc_unref(d);
+}
+
 static void test_equal(void **state)
 {
 	const struct dfd_desc *a = build_ok(rich(0x10000)), *b = build_ok(rich(0x10000));
@@ -245,6 +289,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lookups),
 		cmocka_unit_test(test_device_tree_limits),
+		cmocka_unit_test(test_statements_need_topics),
+		cmocka_unit_test(test_capabilities_are_padded),
 		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_duplicates_and_overlap),

@@ -19,7 +19,7 @@ static const char *const topic_names[] = {
 	[DFD_TOPIC_LAYOUT] = "layout",
 	[DFD_TOPIC_EXTRA_REGION] = "regions above 7",
 	[DFD_TOPIC_IOPORT] = "I/O-port regions",
-	[DFD_TOPIC_IRQ_TRIGGER] = "level or edge",
+	[DFD_TOPIC_IRQ_TRIGGER] = "level or edge, count",
 	[DFD_TOPIC_DEVICE_TREE] = "device-tree path and index",
 	[DFD_TOPIC_PHYS_ADDR] = "physical addresses",
 	[DFD_TOPIC_AREAS] = "mappable areas",
@@ -42,6 +42,7 @@ struct walk {
 	int (*fn)(void *ctx, const struct dfd_statement *statement);
 	void *ctx;
 	int stopped;
+	uint32_t where; /* what a view must be able to tell about to know the object at all */
 	char key[64];
 	char value[DFD_MAX_STRING + 64];
 };
@@ -56,7 +57,11 @@ __attribute__((format(printf, 3, 4))) static void say(struct walk *w, enum dfd_t
 	va_start(args, fmt);
 	vsnprintf(w->value, sizeof(w->value), fmt, args);
 	va_end(args);
-	w->stopped = w->fn(w->ctx, &(struct dfd_statement){ topic, w->key, w->value });
+	w->stopped =
+		w->fn(w->ctx, &(struct dfd_statement){ .topic = topic,
+						       .key = w->key,
+						       .value = w->value,
+						       .needs = w->where | UINT32_C(1) << topic });
 }
 
 __attribute__((format(printf, 2, 3))) static void about(struct walk *w, const char *fmt, ...)
@@ -125,6 +130,7 @@ static void walk_region(struct walk *w, const struct dfd_desc *d, const struct d
 	bool extra = d->bus == DFD_BUS_PCI && r->index > DFD_PCI_CONFIG;
 	enum dfd_topic layout = extra ? DFD_TOPIC_EXTRA_REGION : DFD_TOPIC_LAYOUT;
 
+	w->where = extra ? UINT32_C(1) << DFD_TOPIC_EXTRA_REGION : 0;
 	about(w, "region %" PRIu32 " size", r->index);
 	say(w, layout, "0x%" PRIx64, r->size);
 	about(w, "region %" PRIu32 " offset", r->index);
@@ -146,12 +152,15 @@ static void walk_region(struct walk *w, const struct dfd_desc *d, const struct d
 		    r->areas[i].size);
 	}
 	walk_caps(w, "region", r->index, r->caps, r->num_caps);
+	w->where = 0;
 }
 
 static void walk_irq(struct walk *w, const struct dfd_irq *irq)
 {
+	about(w, "interrupt %" PRIu32, irq->index);
+	say(w, DFD_TOPIC_LAYOUT, "wired");
 	about(w, "interrupt %" PRIu32 " count", irq->index);
-	say(w, DFD_TOPIC_LAYOUT, "%" PRIu32, irq->count);
+	say(w, DFD_TOPIC_IRQ_TRIGGER, "%" PRIu32, irq->count);
 	about(w, "interrupt %" PRIu32 " trigger", irq->index);
 	say(w, DFD_TOPIC_IRQ_TRIGGER, "%s%s", irq->flags & DFD_IRQ_LEVEL ? "level" : "edge",
 	    irq->flags & DFD_IRQ_MASKABLE ? ", maskable" : "");
