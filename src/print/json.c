@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A description as JSON. Keys are documented in lsvfio(1); what is not known has no key.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include <json-c/json.h>
+
+#include <devfd/print.h>
+
+#include "desc/fact.h"
+#include "print/caps.h"
+#include "print/names.h"
+#include "print/plain.h"
+#include "print/roles.h"
+
+typedef struct json_object json;
+
+/* json-c answers NULL when memory is short, which also is how it spells null: it sticks here. */
+struct printer {
+	const struct dfd_desc *desc;
+	bool failed;
+};
+
+static void put(struct printer *p, json *object, const char *key, json *value)
+{
+	if (!object || !value || json_object_object_add(object, key, value)) {
+		json_object_put(value);
+		p->failed = true;
+	}
+}
+
+static void append(struct printer *p, json *array, json *value)
+{
+	if (!array || !value || json_object_array_add(array, value)) {
+		json_object_put(value);
+		p->failed = true;
+	}
+}
+
+static void put_num(struct printer *p, json *object, const char *key, uint64_t value)
+{
+	put(p, object, key, json_object_new_uint64(value));
+}
+
+static void put_bool(struct printer *p, json *object, const char *key, bool value)
+{
+	put(p, object, key, json_object_new_boolean(value));
+}
+
+static void put_str(struct printer *p, json *object, const char *key, const char *value)
+{
+	char plain[DFD_PLAIN_SIZE];
+
+	put(p, object, key, json_object_new_string(dfd_plain(plain, sizeof(plain), value)));
+}
+
+static json *facts(struct printer *p)
+{
+	json *object = json_object_new_object();
+
+	for (int i = 0; i < DFD_NUM_FACTS; i++) {
+		const char *key = dfd_fact_infos[i].key;
+		const char *str = dfd_desc_str(p->desc, (enum dfd_fact)i);
+		uint64_t num;
+
+		if (str)
+			put_str(p, object, key, str);
+		else if (dfd_desc_num(p->desc, (enum dfd_fact)i, &num))
+			put_num(p, object, key, num);
+	}
+	return object;
+}
+
+static void put_name(struct printer *p, json *object, const char *key, struct dfd_names *names,
+		     enum dfd_names_kind kind, const uint32_t *id)
+{
+	char name[256];
+
+	if (dfd_names_find(names, name, sizeof(name), kind, id))
+		put_str(p, object, key, name);
+}
+
+static bool get(const struct printer *p, enum dfd_fact fact, uint32_t *value)
+{
+	uint64_t num;
+
+	if (!dfd_desc_num(p->desc, fact, &num))
+		return false;
+	*value = (uint32_t)num;
+	return true;
+}
+
+static json *names(struct printer *p)
+{
+	struct dfd_names *ids = dfd_names_new();
+	json *object = json_object_new_object();
+	uint32_t id[4], class;
+
+	if (get(p, DFD_FACT_VENDOR_ID, &id[0]) && get(p, DFD_FACT_DEVICE_ID, &id[1])) {
+		put_name(p, object, "vendor", ids, DFD_NAMES_VENDOR, id);
+		put_name(p, object, "device", ids, DFD_NAMES_DEVICE, id);
+		if (get(p, DFD_FACT_SUBSYSTEM_VENDOR_ID, &id[2]) &&
+		    get(p, DFD_FACT_SUBSYSTEM_ID, &id[3]))
+			put_name(p, object, "subsystem", ids, DFD_NAMES_SUBSYSTEM, id);
+	}
+	if (get(p, DFD_FACT_CLASS_CODE, &class)) {
+		id[0] = class >> 8;
+		id[1] = class & 0xff;
+		put_name(p, object, "class", ids, DFD_NAMES_CLASS, id);
+		put_name(p, object, "interface", ids, DFD_NAMES_INTERFACE, id);
+	}
+	dfd_names_free(ids);
+	return object;
+}
+
+static void put_caps(struct printer *p, json *object, enum dfd_cap_of of,
+		     const struct dfd_cap *caps, uint32_t count)
+{
+	json *array;
+
+	if (!count)
+		return;
+	array = json_object_new_array();
+	for (uint32_t i = 0; i < count; i++) {
+		json *cap = json_object_new_object();
+		const char *name = dfd_cap_name(of, caps[i].id);
+		char meaning[64], hex[2 * DFD_MAX_CAP_SIZE + 1] = "";
+
+		for (uint32_t k = 0; k < caps[i].size; k++)
+			snprintf(hex + 2 * (size_t)k, 3, "%02x",
+				 ((const unsigned char *)caps[i].data)[k]);
+		put_num(p, cap, "id", caps[i].id);
+		put_num(p, cap, "version", caps[i].version);
+		if (name)
+			put_str(p, cap, "name", name);
+		if (dfd_cap_meaning(meaning, sizeof(meaning), of, &caps[i]))
+			put_str(p, cap, "meaning", meaning);
+		put(p, cap, "data", json_object_new_string(hex));
+		append(p, array, cap);
+	}
+	put(p, object, "capabilities", array);
+}
+
+static void put_dt(struct printer *p, json *object, const struct dfd_dt_ref *dt)
+{
+	json *place;
+
+	if (!dt->path)
+		return;
+	place = json_object_new_object();
+	put_str(p, place, "path", dt->path);
+	put_str(p, place, "property", dfd_dt_prop_name(dt->prop_type));
+	put_num(p, place, "index", dt->prop_index);
+	put(p, object, "device_tree", place);
+}
+
+static void put_areas(struct printer *p, json *object, const struct dfd_region *r)
+{
+	json *array;
+
+	if (!r->num_areas)
+		return;
+	array = json_object_new_array();
+	for (uint32_t i = 0; i < r->num_areas; i++) {
+		json *area = json_object_new_object();
+
+		put_num(p, area, "offset", r->areas[i].offset);
+		put_num(p, area, "size", r->areas[i].size);
+		append(p, array, area);
+	}
+	put(p, object, "mappable_areas", array);
+}
+
+static json *region(struct printer *p, const struct dfd_region *r)
+{
+	json *object = json_object_new_object();
+	char buf[32];
+	const char *role = dfd_region_role(buf, sizeof(buf), p->desc, r);
+
+	put_num(p, object, "index", r->index);
+	if (role)
+		put_str(p, object, "role", role);
+	put_num(p, object, "size", r->size);
+	put_num(p, object, "offset", r->offset);
+	put_bool(p, object, "mappable", r->flags & DFD_REGION_MAPPABLE);
+	put_bool(p, object, "read_only", r->flags & DFD_REGION_READ_ONLY);
+	put_bool(p, object, "io_ports", r->flags & DFD_REGION_IOPORT);
+	if (r->has_phys)
+		put_num(p, object, "physical_address", r->phys_addr);
+	put_areas(p, object, r);
+	put_dt(p, object, &r->dt);
+	put_caps(p, object, DFD_CAP_OF_REGION, r->caps, r->num_caps);
+	return object;
+}
+
+static json *regions(struct printer *p)
+{
+	uint32_t count;
+	const struct dfd_region *all = dfd_desc_regions(p->desc, &count);
+	json *array = json_object_new_array();
+
+	for (uint32_t i = 0; i < count; i++)
+		append(p, array, region(p, &all[i]));
+	return array;
+}
+
+static json *irq(struct printer *p, uint32_t index, const struct dfd_irq *wired)
+{
+	json *object = json_object_new_object();
+	char buf[32];
+	const char *role = dfd_irq_role(buf, sizeof(buf), p->desc, index);
+
+	put_num(p, object, "index", index);
+	if (role)
+		put_str(p, object, "role", role);
+	put_num(p, object, "count", dfd_desc_vectors(p->desc, index));
+	if (wired) {
+		put(p, object, "trigger",
+		    json_object_new_string(wired->flags & DFD_IRQ_LEVEL ? "level" : "edge"));
+		put_bool(p, object, "maskable", wired->flags & DFD_IRQ_MASKABLE);
+		put_dt(p, object, &wired->dt);
+	}
+	return object;
+}
+
+static json *irqs(struct printer *p)
+{
+	json *array = json_object_new_array();
+
+	for (uint32_t i = 0; i < dfd_desc_irq_limit(p->desc); i++) {
+		if (dfd_desc_vectors(p->desc, i))
+			append(p, array, irq(p, i, dfd_desc_irq(p->desc, i)));
+	}
+	return array;
+}
+
+static json *device(struct printer *p, const char *address)
+{
+	json *object = json_object_new_object();
+	const struct dfd_cap *caps;
+	uint32_t count;
+
+	put_str(p, object, "address", address);
+	put_str(p, object, "bus", dfd_bus_key(dfd_desc_bus(p->desc)));
+	put_bool(p, object, "reset", dfd_desc_flags(p->desc) & DFD_DEVICE_RESET);
+	put(p, object, "facts", facts(p));
+	if (dfd_desc_bus(p->desc) == DFD_BUS_PCI)
+		put(p, object, "names", names(p));
+	caps = dfd_desc_caps(p->desc, &count);
+	put_caps(p, object, DFD_CAP_OF_DEVICE, caps, count);
+	put(p, object, "regions", regions(p));
+	put(p, object, "irqs", irqs(p));
+	return object;
+}
+
+int dfd_print_json(FILE *out, const char *address, const struct dfd_desc *desc)
+{
+	struct printer p = { .desc = desc };
+	json *object = device(&p, address);
+	const char *text = NULL;
+
+	if (!p.failed)
+		text = json_object_to_json_string_ext(
+			object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+					JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (text)
+		fprintf(out, "%s\n", text);
+	json_object_put(object);
+	if (!text)
+		return -ENOMEM;
+	return ferror(out) ? -EIO : 0;
+}
