@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The waist: every operation on a device passes here, whatever the device is.
+ *
+ * What can be decided from the description is decided here once, so that no source and no model
+ * has to: does the region exist, does the range lie inside, may it be written, may it be mapped.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "device/device.h"
+#include "device/host.h"
+
+int dfd_device_new(const struct dfd_desc *desc, const struct dfd_device_ops *ops, void *priv,
+		   bool locked, struct dfd_device **out)
+{
+	struct dfd_device *dev = calloc(1, sizeof(*dev));
+
+	if (!dev)
+		return -ENOMEM;
+	dev->desc = dfd_desc_ref(desc);
+	dev->ops = ops;
+	dev->priv = priv;
+	dev->locked = locked;
+	dev->stop_fd = -1;
+	pthread_mutex_init(&dev->lock, NULL);
+	pthread_mutex_init(&dev->wait_lock, NULL);
+	*out = dev;
+	return 0;
+}
+
+void dfd_device_close(struct dfd_device *dev)
+{
+	if (!dev)
+		return;
+	device_stop_thread(dev);
+	if (dev->model)
+		model_host_shutdown(dev->model);
+	if (dev->ops->close)
+		dev->ops->close(dev);
+	if (dev->model)
+		model_host_free(dev->model);
+	device_drop_waits(dev);
+	pthread_mutex_destroy(&dev->wait_lock);
+	pthread_mutex_destroy(&dev->lock);
+	dfd_desc_unref(dev->desc);
+	free(dev);
+}
+
+const struct dfd_desc *dfd_device_desc(const struct dfd_device *dev)
+{
+	return dev->desc;
+}
+
+void *dfd_device_priv(const struct dfd_device *dev)
+{
+	return dev->priv;
+}
+
+struct dfd_host *dfd_device_host(const struct dfd_device *dev)
+{
+	return dev->model ? &dev->model->base : NULL;
+}
+
+unsigned int dfd_device_resets(struct dfd_device *dev)
+{
+	unsigned int resets;
+
+	device_enter(dev);
+	resets = dev->resets;
+	device_leave(dev);
+	return resets;
+}
+
+void device_enter(struct dfd_device *dev)
+{
+	if (dev->locked)
+		pthread_mutex_lock(&dev->lock);
+	if (dev->model)
+		model_host_run_due(dev->model);
+}
+
+void device_leave(struct dfd_device *dev)
+{
+	if (dev->model)
+		model_host_run_deferred(dev->model);
+	if (dev->locked)
+		pthread_mutex_unlock(&dev->lock);
+}
+
+/* Cut *len at the region's end. Return: 0, or -EINVAL where there is nothing to access. */
+static int check_range(const struct dfd_region *r, uint64_t offset, size_t *len)
+{
+	if (!r || offset >= r->size)
+		return -EINVAL;
+	if (*len > r->size - offset)
+		*len = (size_t)(r->size - offset);
+	return 0;
+}
+
+ssize_t dfd_region_read(struct dfd_device *dev, uint32_t index, uint64_t offset, void *buf,
+			size_t len)
+{
+	ssize_t ret = check_range(dfd_desc_region(dev->desc, index), offset, &len);
+
+	if (ret || !len)
+		return ret;
+	if (!dev->ops->region_read && !dev->model)
+		return -EOPNOTSUPP;
+	device_enter(dev);
+	if (dev->model)
+		ret = model_host_read(dev->model, index, offset, buf, len);
+	else
+		ret = dev->ops->region_read(dev, index, offset, buf, len);
+	device_leave(dev);
+	return ret;
+}
+
+ssize_t dfd_region_write(struct dfd_device *dev, uint32_t index, uint64_t offset, const void *buf,
+			 size_t len)
+{
+	const struct dfd_region *r = dfd_desc_region(dev->desc, index);
+	ssize_t ret = check_range(r, offset, &len);
+
+	if (ret || !len)
+		return ret;
+	if (r->flags & DFD_REGION_READ_ONLY)
+		return -EINVAL;
+	if (!dev->ops->region_write && !dev->model)
+		return -EOPNOTSUPP;
+	device_enter(dev);
+	if (dev->model)
+		ret = model_host_write(dev->model, index, offset, buf, len);
+	else
+		ret = dev->ops->region_write(dev, index, offset, buf, len);
+	device_leave(dev);
+	return ret;
+}
+
+int dfd_region_backing(struct dfd_device *dev, uint32_t index, int *fd, uint64_t *offset)
+{
+	const struct dfd_region *r = dfd_desc_region(dev->desc, index);
+	int ret;
+
+	if (!r || !(r->flags & DFD_REGION_MAPPABLE))
+		return -EINVAL;
+	if (!dev->ops->region_map)
+		return -EOPNOTSUPP;
+	device_enter(dev);
+	ret = dev->ops->region_map(dev, index, fd, offset);
+	device_leave(dev);
+	return ret;
+}
+
+/* Does [offset, offset + len) lie in one mappable area? */
+static bool mappable(const struct dfd_region *r, uint64_t offset, uint64_t len)
+{
+	const struct dfd_area whole = { 0, r->size };
+	const struct dfd_area *areas = r->num_areas ? r->areas : &whole;
+	uint32_t count = r->num_areas ? r->num_areas : 1;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (offset >= areas[i].offset && offset - areas[i].offset < areas[i].size &&
+		    len <= areas[i].size - (offset - areas[i].offset))
+			return true;
+	}
+	return false;
+}
+
+int dfd_region_mmap(struct dfd_device *dev, uint32_t index, uint64_t offset, size_t len, int prot,
+		    void **addr)
+{
+	const struct dfd_region *r = dfd_desc_region(dev->desc, index);
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), base = 0;
+	int fd = -1, ret = dfd_region_backing(dev, index, &fd, &base);
+	void *map;
+
+	if (ret)
+		return ret;
+	if (!len || offset % page || !mappable(r, offset, len) ||
+	    ((prot & PROT_WRITE) && (r->flags & DFD_REGION_READ_ONLY)))
+		return -EINVAL;
+	map = mmap(NULL, len, prot, MAP_SHARED, fd, (off_t)(base + offset));
+	if (map == MAP_FAILED)
+		return -errno;
+	*addr = map;
+	return 0;
+}
+
+int dfd_device_reset(struct dfd_device *dev)
+{
+	int ret;
+
+	if (!(dfd_desc_flags(dev->desc) & DFD_DEVICE_RESET))
+		return -EINVAL;
+	if (!dev->ops->reset)
+		return -EOPNOTSUPP;
+	device_enter(dev);
+	if (dev->model)
+		model_host_before_reset(dev->model);
+	ret = dev->ops->reset(dev);
+	if (!ret)
+		dev->resets++;
+	device_leave(dev);
+	return ret;
+}
+
+int dfd_device_feature(struct dfd_device *dev, uint32_t flags, void *data, size_t len)
+{
+	int ret;
+
+	if (!dev->ops->feature)
+		return -ENOTTY;
+	device_enter(dev);
+	ret = dev->ops->feature(dev, flags, data, len);
+	device_leave(dev);
+	return ret;
+}
+
+int dfd_device_poll_fd(struct dfd_device *dev)
+{
+	int ret = -EOPNOTSUPP;
+
+	device_enter(dev);
+	if (dev->model)
+		ret = model_host_poll_fd(dev->model);
+	else if (dev->ops->poll_fd)
+		ret = dev->ops->poll_fd(dev);
+	device_leave(dev);
+	return ret;
+}
+
+int dfd_device_service(struct dfd_device *dev)
+{
+	int ret = 0;
+
+	device_enter(dev);
+	if (dev->model)
+		model_host_drain(dev->model);
+	else if (dev->ops->service)
+		ret = dev->ops->service(dev);
+	device_leave(dev);
+	return ret;
+}

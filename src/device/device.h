@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of a device, for src/device/ alone. */
+#ifndef DEVICE_DEVICE_H
+#define DEVICE_DEVICE_H
+
+#include <pthread.h>
+
+#include <devfd/provider.h>
+
+struct model_host;
+
+/** struct irq_wait - eventfds that the library holds for dfd_wait_irq() */
+struct irq_wait {
+	struct irq_wait *next;
+	uint32_t index;
+	uint32_t count;
+	int32_t fds[];
+};
+
+/**
+ * struct dfd_device - an open device
+ * @lock: held during every operation if @locked
+ * @model: the host of a model, else NULL
+ * @resets: how often the device was reset
+ * @wait_lock: guards @waits and the thread
+ */
+struct dfd_device {
+	const struct dfd_desc *desc;
+	const struct dfd_device_ops *ops;
+	void *priv;
+	bool locked;
+	pthread_mutex_t lock;
+	struct model_host *model;
+	unsigned int resets;
+
+	pthread_mutex_t wait_lock;
+	struct irq_wait *waits;
+	pthread_t thread;
+	bool has_thread;
+	int stop_fd;
+};
+
+/** device_enter() - take the lock and run what is due; every operation starts with it */
+void device_enter(struct dfd_device *dev);
+
+/** device_leave() - run what the operation deferred and release the lock */
+void device_leave(struct dfd_device *dev);
+
+/** device_drop_waits() - close the eventfds of dfd_irq_enable() */
+void device_drop_waits(struct dfd_device *dev);
+
+/** device_stop_thread() - end the service thread, if there is one */
+void device_stop_thread(struct dfd_device *dev);
+
+/** dfd_device_resets() - Return: how often the device was reset; for tests */
+unsigned int dfd_device_resets(struct dfd_device *dev);
+
+#endif

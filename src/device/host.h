@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host of a model: what stands between the waist and a model, for src/device/ alone.
+ *
+ * host.c has time and dispatch, host_irq.c interrupts, host_dma.c memory.
+ */
+#ifndef DEVICE_HOST_H
+#define DEVICE_HOST_H
+
+#include <stdatomic.h>
+
+#include <devfd/provider.h>
+
+#include "device/device.h"
+#include "pci/config.h"
+#include "util/rangemap.h"
+
+/** struct vector - one vector of an interrupt index; @fd -1: nobody listens */
+struct vector {
+	int fd;
+	bool masked;
+	bool pending;
+};
+
+/**
+ * struct host_irq - one interrupt index
+ * @count: vectors that @vectors has room for: all that the description gives
+ * @enabled: vectors routed by the driver, 0 for off
+ * @asserted: state of the line, for a wired interrupt
+ * @unmask_fd: an eventfd that unmasks, or -1
+ */
+struct host_irq {
+	uint32_t flags; /* DFD_IRQ_* */
+	uint32_t count;
+	uint32_t enabled;
+	bool asserted;
+	int unmask_fd;
+	struct vector *vectors;
+};
+
+/** enum request_state - what a slot for DMA by message is doing */
+enum request_state { REQUEST_FREE, REQUEST_SENT, REQUEST_ANSWERED };
+
+/** struct dma_request - one DMA by message under way */
+struct dma_request {
+	enum request_state state;
+	uint64_t id;
+	uint64_t iova;
+	size_t len;
+	void *buf; /* NULL for a write */
+	dfd_dma_done done;
+	void *ctx;
+	int status;
+};
+
+/** struct dma_use - a pointer given out by dfd_dma_get() */
+struct dma_use {
+	void *ptr;
+	uint64_t iova;
+	uint64_t len;
+};
+
+#define MAX_DMA_USES 16u
+
+/**
+ * struct model_host - the host of one model
+ * @deadlines: CLOCK_MONOTONIC in ns; DEADLINE_OFF, or DEADLINE_NOW for deferred work
+ * @epoll_fd: the poll fd, with @timer_fd, @kick_fd and all unmask eventfds inside; all three are
+ *            -1 until somebody asks for it
+ * @armed: deadline that @timer_fd is set to
+ * @requests_lock: guards @requests and @next_id; taken last, never held while foreign code runs
+ * @answers: requests in state REQUEST_ANSWERED, so that nobody need take the lock to find none
+ */
+struct model_host {
+	struct dfd_host base;
+	struct dfd_device *dev;
+
+	uint64_t deadlines[DFD_MAX_TIMERS];
+	int epoll_fd, timer_fd, kick_fd;
+	uint64_t armed;
+
+	bool is_pci;
+	struct dfd_pci_setup setup;
+	struct dfd_pci_config config;
+
+	uint32_t num_irqs;
+	struct host_irq *irqs;
+
+	struct dfd_rangemap maps;
+	struct dma_use uses[MAX_DMA_USES];
+	void (*dirty)(void *ctx, uint64_t iova, uint64_t len);
+	void *dirty_ctx;
+	pthread_mutex_t requests_lock;
+	struct dma_request requests[DFD_MAX_DMA_INFLIGHT];
+	uint64_t next_id;
+	atomic_uint answers;
+};
+
+/* host.c: called from device.c with the device locked, except for the last two */
+void model_host_run_due(struct model_host *h);
+void model_host_run_deferred(struct model_host *h);
+void model_host_drain(struct model_host *h);
+int model_host_poll_fd(struct model_host *h);
+ssize_t model_host_read(struct model_host *h, uint32_t index, uint64_t offset, void *buf,
+			size_t len);
+ssize_t model_host_write(struct model_host *h, uint32_t index, uint64_t offset, const void *buf,
+			 size_t len);
+void model_host_before_reset(struct model_host *h);
+void model_host_shutdown(struct model_host *h);
+void model_host_free(struct model_host *h);
+
+/* host.c, for its neighbours */
+int host_timer(struct dfd_host *host, unsigned int id, uint64_t ns);
+
+/* host_irq.c */
+int host_irq_init(struct model_host *h);
+void host_irq_finish(struct model_host *h);
+int host_set_irqs(struct model_host *h, const struct dfd_irq_set *set);
+void host_irq_level(struct dfd_host *host, uint32_t index, bool asserted);
+void host_irq_message(struct dfd_host *host, uint32_t index, uint32_t vector);
+bool host_irq_enabled(struct dfd_host *host, uint32_t index);
+void host_irq_reset(struct model_host *h);
+/** Look at the unmask eventfds of interrupts that are masked. */
+void host_irq_poll_unmask(struct model_host *h);
+/** The INTx-disable bit of the command register may have changed. */
+void host_irq_command_changed(struct model_host *h);
+/** One byte of the pending-bit array of MSI-X. */
+uint8_t host_irq_pending_byte(const struct model_host *h, uint64_t offset);
+/** Put all unmask eventfds into a new epoll fd. */
+int host_irq_watch_all(struct model_host *h);
+
+/* host_dma.c */
+int host_dma_map(struct model_host *h, struct dfd_dma_map *map);
+int host_dma_unmap(struct model_host *h, uint64_t iova, uint64_t size, uint64_t *unmapped);
+void *host_dma_get(struct dfd_host *host, uint64_t iova, uint64_t len, uint32_t prot);
+void host_dma_put(struct dfd_host *host, void *ptr, uint64_t written);
+int host_dma_read(struct dfd_host *host, uint64_t iova, void *buf, size_t len, dfd_dma_done done,
+		  void *ctx);
+int host_dma_write(struct dfd_host *host, uint64_t iova, const void *buf, size_t len,
+		   dfd_dma_done done, void *ctx);
+/** End requests by message in [iova, last] with -ECANCELED. */
+void host_dma_cancel(struct model_host *h, uint64_t iova, uint64_t last);
+/** Run the done functions of answered requests. */
+void host_dma_run_answers(struct model_host *h);
+void host_dma_finish(struct model_host *h);
+
+#endif

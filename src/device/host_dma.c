@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The driver's memory, as a model reaches it.
+ *
+ * Theory of operation: a map is reached in one of three ways. By pointer: memory of this process,
+ * or a file that is sealed against shrinking and therefore mapped. By file: any other file, with
+ * pread and pwrite, because a pointer into it could raise SIGBUS. By message: callbacks of the
+ * driver's side, which answer later.
+ *
+ * A request by message has a slot and an id. The answer (from any thread) looks for its id: if the
+ * slot was cancelled meanwhile the id is gone and the answer is dropped, so nothing late can reach
+ * the model's buffer. Done functions run from service, or with -ECANCELED from whatever cancels.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "device/host.h"
+#include "util/eventfd.h"
+
+/** struct mapping - one DMA map; @ptr NULL: not reached by pointer; @base: what munmap() wants */
+struct mapping {
+	uint64_t iova;
+	uint32_t prot;
+	uint8_t *ptr;
+	void *base;
+	size_t base_len;
+	int fd; /* -1 unless reached by file */
+	uint64_t fd_offset;
+	const struct dfd_dma_io *io;
+	void *io_ctx;
+};
+
+static struct model_host *from_base(struct dfd_host *host)
+{
+	return (struct model_host *)host;
+}
+
+/* ---- maps ---- */
+
+static void mapping_free(struct mapping *m)
+{
+	if (m->base)
+		munmap(m->base, m->base_len);
+	if (m->fd >= 0)
+		close(m->fd);
+	free(m);
+}
+
+/* A file that cannot shrink below the map is used by pointer, any other by pread and pwrite. */
+static int map_file(struct mapping *m, const struct dfd_dma_map *map)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), skip = map->fd_offset % page;
+	int seals = fcntl(map->fd, F_GET_SEALS), prot = 0;
+	struct stat st;
+
+	if (fstat(map->fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EOPNOTSUPP;
+	if (map->fd_offset > INT64_MAX || map->size > INT64_MAX - map->fd_offset)
+		return -EOVERFLOW;
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) ||
+	    (uint64_t)st.st_size < map->fd_offset + map->size) {
+		m->fd = fcntl(map->fd, F_DUPFD_CLOEXEC, 0);
+		m->fd_offset = map->fd_offset;
+		return m->fd < 0 ? -errno : 0;
+	}
+	if (map->prot & DFD_DMA_READ)
+		prot |= PROT_READ;
+	if (map->prot & DFD_DMA_WRITE)
+		prot |= PROT_WRITE;
+	m->base_len = (size_t)(map->size + skip);
+	m->base =
+		mmap(NULL, m->base_len, prot, MAP_SHARED, map->fd, (off_t)(map->fd_offset - skip));
+	if (m->base == MAP_FAILED) {
+		m->base = NULL;
+		return -errno;
+	}
+	m->ptr = (uint8_t *)m->base + skip;
+	return 0;
+}
+
+static int mapping_new(const struct dfd_dma_map *map, struct mapping **out)
+{
+	struct mapping *m = calloc(1, sizeof(*m));
+	int ret = 0;
+
+	if (!m)
+		return -ENOMEM;
+	m->iova = map->iova;
+	m->prot = map->prot;
+	m->fd = -1;
+	if (map->kind == DFD_DMA_ADDRESS)
+		m->ptr = map->addr;
+	else if (map->kind == DFD_DMA_FD)
+		ret = map_file(m, map);
+	m->io = map->kind == DFD_DMA_MESSAGE ? map->io : NULL;
+	m->io_ctx = map->io_ctx;
+	if (ret)
+		mapping_free(m);
+	else
+		*out = m;
+	return ret;
+}
+
+int host_dma_map(struct model_host *h, struct dfd_dma_map *map)
+{
+	const uint64_t page = 4096;
+	struct mapping *m;
+	int ret;
+
+	if (map->iova == DFD_IOVA_ANY) {
+		uint64_t max = map->max_iova ? map->max_iova : UINT64_MAX - 1;
+
+		/* Address 0 is never chosen: too many drivers take it for no address. */
+		ret = dfd_rangemap_gap(&h->maps, page, max, map->size, page, &map->iova);
+		if (ret)
+			return ret;
+	}
+	ret = mapping_new(map, &m);
+	if (ret)
+		return ret;
+	ret = dfd_rangemap_add(&h->maps, map->iova, map->iova + (map->size - 1), m);
+	if (ret)
+		mapping_free(m);
+	return ret;
+}
+
+int host_dma_unmap(struct model_host *h, uint64_t iova, uint64_t size, uint64_t *unmapped)
+{
+	uint64_t last = iova + (size - 1);
+	size_t first = dfd_rangemap_next(&h->maps, iova), end = first;
+
+	for (; end < h->maps.count && h->maps.ranges[end].start <= last; end++) {
+		if (h->maps.ranges[end].start < iova || h->maps.ranges[end].last > last)
+			return -EINVAL;
+	}
+	host_dma_cancel(h, iova, last);
+	for (size_t i = first; i < end; i++) {
+		*unmapped += h->maps.ranges[i].last - h->maps.ranges[i].start + 1;
+		mapping_free(h->maps.ranges[i].value);
+	}
+	dfd_rangemap_remove(&h->maps, first, end - first);
+	return 0;
+}
+
+void host_dma_finish(struct model_host *h)
+{
+	for (size_t i = 0; i < h->maps.count; i++)
+		mapping_free(h->maps.ranges[i].value);
+	dfd_rangemap_finish(&h->maps);
+}
+
+/* ---- by pointer ---- */
+
+static bool bus_master(const struct model_host *h)
+{
+	return !h->is_pci || (dfd_pci_config_command(&h->config) & DFD_PCI_COMMAND_MASTER);
+}
+
+static const struct dfd_range *find(const struct model_host *h, uint64_t iova, uint32_t prot)
+{
+	const struct dfd_range *range = dfd_rangemap_find(&h->maps, iova);
+
+	if (!range || (((const struct mapping *)range->value)->prot & prot) != prot)
+		return NULL;
+	return range;
+}
+
+static void mark_dirty(const struct model_host *h, uint64_t iova, uint64_t len)
+{
+	if (h->dirty && len)
+		h->dirty(h->dirty_ctx, iova, len);
+}
+
+void *host_dma_get(struct dfd_host *host, uint64_t iova, uint64_t len, uint32_t prot)
+{
+	struct model_host *h = from_base(host);
+	const struct dfd_range *range = find(h, iova, prot);
+	const struct mapping *m = range ? range->value : NULL;
+
+	if (!m || !m->ptr || !len || len - 1 > range->last - iova || !bus_master(h))
+		return NULL;
+	for (unsigned int i = 0; i < MAX_DMA_USES; i++) {
+		struct dma_use *use = &h->uses[i];
+
+		if (use->ptr)
+			continue;
+		*use = (struct dma_use){ m->ptr + (iova - m->iova), iova, len };
+		return use->ptr;
+	}
+	return NULL;
+}
+
+void host_dma_put(struct dfd_host *host, void *ptr, uint64_t written)
+{
+	struct model_host *h = from_base(host);
+
+	for (unsigned int i = 0; ptr && i < MAX_DMA_USES; i++) {
+		struct dma_use *use = &h->uses[i];
+
+		if (use->ptr != ptr)
+			continue;
+		use->ptr = NULL;
+		mark_dirty(h, use->iova, written < use->len ? written : use->len);
+		return;
+	}
+}
+
+/* ---- copying ---- */
+
+/* Move @len bytes inside one map. One of @in and @out is NULL. Return: 0 or a negative errno. */
+static int move(const struct mapping *m, uint64_t iova, uint8_t *in, const uint8_t *out, size_t len)
+{
+	uint64_t offset = iova - m->iova;
+
+	if (m->ptr) {
+		if (in)
+			memcpy(in, m->ptr + offset, len);
+		else
+			memcpy(m->ptr + offset, out, len);
+		return 0;
+	}
+	for (size_t moved = 0; moved < len;) {
+		off_t at = (off_t)(m->fd_offset + offset + moved);
+		ssize_t n = in ? pread(m->fd, in + moved, len - moved, at)
+			       : pwrite(m->fd, out + moved, len - moved, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -EFAULT; /* the file has shrunk, or its disk is broken or full */
+		moved += (size_t)n;
+	}
+	return 0;
+}
+
+/*
+ * Can the whole range be moved? Return: 1 at once, 0 by message (all of it in one map), -EFAULT.
+ */
+static int check(const struct model_host *h, uint64_t iova, size_t len, uint32_t prot)
+{
+	uint64_t last = iova + (len - 1);
+
+	if (last < iova)
+		return -EFAULT;
+	for (uint64_t at = iova;;) {
+		const struct dfd_range *range = find(h, at, prot);
+		const struct mapping *m = range ? range->value : NULL;
+
+		if (!m)
+			return -EFAULT;
+		if (m->io)
+			return at == iova && range->last >= last ? 0 : -EFAULT;
+		if (range->last >= last)
+			return 1;
+		at = range->last + 1;
+	}
+}
+
+static int move_all(struct model_host *h, uint64_t iova, uint8_t *in, const uint8_t *out,
+		    size_t len)
+{
+	for (size_t moved = 0; moved < len;) {
+		uint64_t at = iova + moved;
+		const struct dfd_range *range = dfd_rangemap_find(&h->maps, at);
+		uint64_t room =
+			range->last - at; /* one less than the bytes, so that it cannot wrap */
+		size_t piece = room < len - moved - 1 ? (size_t)room + 1 : len - moved;
+		int ret = move(range->value, at, in ? in + moved : NULL, out ? out + moved : NULL,
+			       piece);
+
+		if (ret)
+			return ret;
+		if (out)
+			mark_dirty(h, at, piece);
+		moved += piece;
+	}
+	return 1;
+}
+
+/* ---- by message ---- */
+
+/* Send the request on its way. Return: 0 or a negative errno. */
+static int send_request(struct model_host *h, uint64_t iova, void *in, const void *out, size_t len,
+			dfd_dma_done done, void *ctx)
+{
+	const struct mapping *m = dfd_rangemap_find(&h->maps, iova)->value;
+	struct dfd_dma_token token = { .dev = h->dev };
+	struct dma_request *r = NULL;
+	int ret;
+
+	pthread_mutex_lock(&h->requests_lock);
+	for (unsigned int i = 0; i < DFD_MAX_DMA_INFLIGHT && !r; i++) {
+		if (h->requests[i].state == REQUEST_FREE)
+			r = &h->requests[i];
+	}
+	if (r) {
+		token.id = ++h->next_id;
+		*r = (struct dma_request){ REQUEST_SENT, token.id, iova, len, in, done, ctx, 0 };
+	}
+	pthread_mutex_unlock(&h->requests_lock);
+	if (!r)
+		return -EAGAIN;
+	ret = in ? m->io->read(m->io_ctx, iova - m->iova, len, token)
+		 : m->io->write(m->io_ctx, iova - m->iova, out, len, token);
+	if (ret) {
+		/* It will not be answered. */
+		pthread_mutex_lock(&h->requests_lock);
+		if (r->state == REQUEST_ANSWERED)
+			atomic_fetch_sub(&h->answers, 1);
+		r->state = REQUEST_FREE;
+		pthread_mutex_unlock(&h->requests_lock);
+	}
+	return ret;
+}
+
+static int transfer(struct model_host *h, uint64_t iova, void *in, const void *out, size_t len,
+		    dfd_dma_done done, void *ctx)
+{
+	int ret;
+
+	if (!bus_master(h))
+		return -EIO;
+	if (len > DFD_MAX_DMA_LEN)
+		return -EINVAL;
+	if (!len)
+		return 1;
+	ret = check(h, iova, len, in ? DFD_DMA_READ : DFD_DMA_WRITE);
+	if (ret == 1)
+		return move_all(h, iova, in, out, len);
+	return ret ? ret : send_request(h, iova, in, out, len, done, ctx);
+}
+
+int host_dma_read(struct dfd_host *host, uint64_t iova, void *buf, size_t len, dfd_dma_done done,
+		  void *ctx)
+{
+	return transfer(from_base(host), iova, buf, NULL, len, done, ctx);
+}
+
+int host_dma_write(struct dfd_host *host, uint64_t iova, const void *buf, size_t len,
+		   dfd_dma_done done, void *ctx)
+{
+	return transfer(from_base(host), iova, NULL, buf, len, done, ctx);
+}
+
+void dfd_dma_complete(struct dfd_dma_token token, int status, const void *data, size_t len)
+{
+	struct model_host *h = token.dev->model;
+
+	pthread_mutex_lock(&h->requests_lock);
+	for (unsigned int i = 0; i < DFD_MAX_DMA_INFLIGHT; i++) {
+		struct dma_request *r = &h->requests[i];
+
+		if (r->state != REQUEST_SENT || r->id != token.id)
+			continue;
+		if (r->buf && !status) {
+			if (data && len == r->len)
+				memcpy(r->buf, data, len);
+			else
+				status = -EPROTO;
+		}
+		r->status = status;
+		r->state = REQUEST_ANSWERED;
+		atomic_fetch_add(&h->answers, 1);
+		if (h->kick_fd >= 0)
+			dfd_eventfd_signal(h->kick_fd);
+		break;
+	}
+	pthread_mutex_unlock(&h->requests_lock);
+}
+
+/* Take a request out of its slot: the oldest of those that @wanted accepts. */
+static bool take_request(struct model_host *h, struct dma_request *out,
+			 bool (*wanted)(const struct dma_request *r, uint64_t iova, uint64_t last),
+			 uint64_t iova, uint64_t last)
+{
+	struct dma_request *oldest = NULL;
+
+	pthread_mutex_lock(&h->requests_lock);
+	for (unsigned int i = 0; i < DFD_MAX_DMA_INFLIGHT; i++) {
+		struct dma_request *r = &h->requests[i];
+
+		if (wanted(r, iova, last) && (!oldest || r->id < oldest->id))
+			oldest = r;
+	}
+	if (oldest) {
+		if (oldest->state == REQUEST_ANSWERED)
+			atomic_fetch_sub(&h->answers, 1);
+		*out = *oldest;
+		oldest->state = REQUEST_FREE;
+	}
+	pthread_mutex_unlock(&h->requests_lock);
+	return oldest != NULL;
+}
+
+static bool is_answered(const struct dma_request *r, uint64_t iova, uint64_t last)
+{
+	(void)iova;
+	(void)last;
+	return r->state == REQUEST_ANSWERED;
+}
+
+static bool is_inside(const struct dma_request *r, uint64_t iova, uint64_t last)
+{
+	return r->state != REQUEST_FREE && r->iova <= last && r->iova + (r->len - 1) >= iova;
+}
+
+void host_dma_run_answers(struct model_host *h)
+{
+	struct dma_request r;
+
+	/* Bounded: a done function may ask for more, and the answer may come at once. */
+	for (unsigned int i = 0; i < DFD_MAX_DMA_INFLIGHT; i++) {
+		if (!take_request(h, &r, is_answered, 0, 0))
+			return;
+		if (!r.buf && !r.status)
+			mark_dirty(h, r.iova, r.len);
+		r.done(r.ctx, r.status);
+	}
+}
+
+void host_dma_cancel(struct model_host *h, uint64_t iova, uint64_t last)
+{
+	struct dma_request r;
+
+	for (unsigned int i = 0;
+	     i < DFD_MAX_DMA_INFLIGHT && take_request(h, &r, is_inside, iova, last); i++)
+		r.done(r.ctx, -ECANCELED);
+}

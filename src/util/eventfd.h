@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Eventfds that somebody else handed over: they may be full, blocking, or no eventfds at all. */
+#ifndef UTIL_EVENTFD_H
+#define UTIL_EVENTFD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** dfd_is_eventfd() - Return: true when @fd is an open eventfd */
+bool dfd_is_eventfd(int fd);
+
+/** dfd_eventfd_dup() - Return: a close-on-exec duplicate, -EINVAL for no eventfd, -EMFILE */
+int dfd_eventfd_dup(int fd);
+
+/** dfd_eventfd_signal() - add 1; never blocks: a full eventfd already says what there is to say */
+void dfd_eventfd_signal(int fd);
+
+/** dfd_eventfd_take() - Return: the counter, which becomes 0; 0 when it was; never blocks */
+uint64_t dfd_eventfd_take(int fd);
+
+#endif
