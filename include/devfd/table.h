@@ -41,8 +41,8 @@ enum dfd_record {
  * as reading it at once; it is never a copy of the table. Not thread-safe.
  */
 struct dfd_table_cursor {
-	uint64_t pos;	 /* offset in the table of record @record */
-	uint32_t record; /* number of a top-level record */
+	uint64_t pos;	 /* offset in the table of part @record */
+	uint32_t record; /* 0 the header, then the records at the top */
 };
 
 /** dfd_table_size() - Return: bytes of the whole table */
@@ -98,7 +98,7 @@ int dfd_table_parse(const void *buf, size_t len, const struct dfd_desc **out,
  * @config: bytes of configuration space
  * @config_len: 1 to 4096
  *
- * Return: the new length, or -ENOSPC.
+ * Return: the new length; -ENOSPC; -EINVAL for a @config_len that is not 1 to 4096.
  */
 ssize_t dfd_table_append_config(void *table, size_t table_len, size_t room, const void *config,
 				size_t config_len);
@@ -107,9 +107,9 @@ ssize_t dfd_table_append_config(void *table, size_t table_len, size_t room, cons
  * dfd_table_dump() - annotated hexdump, record by record
  * @buf: a table, possibly corrupt: it is dumped as far as it makes sense
  * @len: bytes in @buf
- * @line: called for each line, without newline
+ * @line: called for each line, without newline; at most 100 columns
  *
- * Return: 0, or -EBADMSG after the line that says at which offset it ends to make sense.
+ * Return: 0, or what dfd_table_parse() returns, after a line (of any length) that says why.
  */
 int dfd_table_dump(const void *buf, size_t len, void (*line)(void *ctx, const char *text),
 		   void *ctx);
