@@ -289,6 +289,14 @@ int dfd_dma_watch(struct dfd_device *dev, void (*dirty)(void *ctx, uint64_t iova
 /* ---- the rest ---- */
 
 /**
+ * dfd_device_watch_log() - be told what a device in this process has to say to people
+ * @line: called with the device locked: one sentence without newline, such as why a DMA that the
+ *        driver asked for was refused; must not call back into the device; NULL ends it
+ */
+void dfd_device_watch_log(struct dfd_device *dev, void (*line)(void *ctx, const char *text),
+			  void *ctx);
+
+/**
  * dfd_device_reset() - reset the device
  *
  * Return: 0; -EINVAL where the description lacks DFD_DEVICE_RESET; -EAGAIN or -EIO from a kernel

@@ -46,7 +46,8 @@ struct dfd_device_ops {
 	/** Sizes and wraps are checked. Must fill map->iova when it is DFD_IOVA_ANY. */
 	int (*dma_map)(struct dfd_device *dev, struct dfd_dma_map *map);
 	int (*dma_unmap)(struct dfd_device *dev, uint64_t iova, uint64_t size, uint64_t *unmapped);
-	/** Only called when the description has DFD_DEVICE_RESET. Pending DMA is cancelled before.
+	/** Only called when the description has DFD_DEVICE_RESET. For a model the library has
+	 * cancelled pending DMA, stopped the timers and lowered the lines before.
 	 */
 	int (*reset)(struct dfd_device *dev);
 	int (*feature)(struct dfd_device *dev, uint32_t flags, void *data, size_t len);
@@ -75,6 +76,18 @@ int dfd_device_new(const struct dfd_desc *desc, const struct dfd_device_ops *ops
 
 /** dfd_device_priv() - Return: the private data given at creation */
 void *dfd_device_priv(const struct dfd_device *dev);
+
+/**
+ * dfd_device_log() - say what a driver did wrong and no register can tell
+ * @fmt: printf format of one sentence without newline; cut after 255 bytes
+ *
+ * Goes to dfd_device_watch_log(), or nowhere. Call it with the device locked.
+ */
+void dfd_device_log(struct dfd_device *dev, const char *fmt, ...)
+#ifdef __GNUC__
+	__attribute__((format(printf, 2, 3)))
+#endif
+	;
 
 /** dfd_device_host() - Return: the host of a model, NULL for other devices */
 struct dfd_host *dfd_device_host(const struct dfd_device *dev);

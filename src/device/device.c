@@ -6,6 +6,8 @@
  * has to: does the region exist, does the range lie inside, may it be written, may it be mapped.
  */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -243,4 +245,26 @@ int dfd_device_service(struct dfd_device *dev)
 		ret = dev->ops->service(dev);
 	device_leave(dev);
 	return ret;
+}
+
+void dfd_device_watch_log(struct dfd_device *dev, void (*line)(void *ctx, const char *text),
+			  void *ctx)
+{
+	device_enter(dev);
+	dev->log = line;
+	dev->log_ctx = ctx;
+	device_leave(dev);
+}
+
+void dfd_device_log(struct dfd_device *dev, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	if (!dev->log)
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	dev->log(dev->log_ctx, text);
 }

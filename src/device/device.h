@@ -22,6 +22,7 @@ struct irq_wait {
  * @lock: held during every operation if @locked
  * @model: the host of a model, else NULL
  * @resets: how often the device was reset
+ * @log: where dfd_device_log() goes, or NULL
  * @wait_lock: guards @waits and the thread
  */
 struct dfd_device {
@@ -32,6 +33,8 @@ struct dfd_device {
 	pthread_mutex_t lock;
 	struct model_host *model;
 	unsigned int resets;
+	void (*log)(void *ctx, const char *text);
+	void *log_ctx;
 
 	pthread_mutex_t wait_lock;
 	struct irq_wait *waits;

@@ -7,7 +7,6 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +26,7 @@
  */
 struct probe {
 	uint32_t ram[16];
-	atomic_uint timers;
-	unsigned int deferred, dones, resets;
+	unsigned int timers, deferred, dones, resets;
 	int last_status;
 	bool in_call;
 	bool done_in_call;
@@ -653,7 +651,7 @@ static void test_service_thread(void **state)
 	write32(f->dev, 0, 0, 1);
 	assert_int_equal(poll(&p, 1, 5000), 1);
 	write32(f->dev, 0, 8, 1000);
-	while (!f->p.timers)
+	while (!*(volatile unsigned int *)&f->p.timers)
 		usleep(100);
 	close(fd);
 }
