@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Models: devices written in C that run in this process.
+ *
+ * A model is one file that ends in a struct dfd_model_type; models.c lists them.
+ */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include <endian.h>
+#include <string.h>
+
+#include <devfd/provider.h>
+
+/** enum dfd_option_kind - what the value of an option looks like */
+enum dfd_option_kind {
+	DFD_OPTION_BOOL,   /* 0 or 1; the name alone means 1 */
+	DFD_OPTION_NUMBER, /* decimal, or hexadecimal with 0x */
+	DFD_OPTION_HEX,	   /* the same, but shown in hexadecimal */
+};
+
+/**
+ * struct dfd_model_option - an option of a model
+ * @name: as in the address
+ * @kind: what its value looks like
+ * @initial: the value where the address does not name the option
+ * @min, @max: of a number, both inclusive
+ * @help: a few words
+ */
+struct dfd_model_option {
+	const char *name;
+	enum dfd_option_kind kind;
+	uint64_t initial;
+	uint64_t min;
+	uint64_t max;
+	const char *help;
+};
+
+/* Options of one model. */
+#define DFD_MAX_MODEL_OPTIONS 8u
+
+/**
+ * struct dfd_model_type - a kind of model
+ * @name: as in the address
+ * @help: one line for people
+ * @options: what can be chosen, DFD_MAX_MODEL_OPTIONS at most
+ * @num_options: entries of @options
+ * @create: make a device; @values has a checked value for each option, in their order
+ */
+struct dfd_model_type {
+	const char *name;
+	const char *help;
+	const struct dfd_model_option *options;
+	unsigned int num_options;
+	int (*create)(const uint64_t *values, struct dfd_device **out, struct dfd_error *err);
+};
+
+extern const struct dfd_model_type dfd_model_edu;
+extern const struct dfd_model_type dfd_model_pl011;
+extern const struct dfd_model_type dfd_model_shapes;
+
+/**
+ * dfd_model_open() - make the device that NAME[,OPTION[=VALUE]]... asks for
+ * @spec: what follows "model:" in an address
+ * @out: receives the device
+ * @err: optional
+ *
+ * Return: 0; -ENOENT for a model that does not exist; -EINVAL for an unknown option or a wrong
+ * value; or as dfd_model_new().
+ */
+int dfd_model_open(const char *spec, struct dfd_device **out, struct dfd_error *err);
+
+/** dfd_model_help() - the models and their options, line by line, without newlines */
+void dfd_model_help(void (*line)(void *ctx, const char *text), void *ctx);
+
+/** dfd_reg_load() - a little-endian register of 1, 2, 4 or 8 bytes */
+static inline uint64_t dfd_reg_load(const void *buf, size_t width)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, buf, width);
+	return le64toh(value);
+}
+
+/** dfd_reg_store() - as dfd_reg_load(); what does not fit in @width is cut off */
+static inline void dfd_reg_store(void *buf, size_t width, uint64_t value)
+{
+	value = htole64(value);
+	memcpy(buf, &value, width);
+}
+
+#endif
