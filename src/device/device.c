@@ -14,6 +14,7 @@
 
 #include "device/device.h"
 #include "device/host.h"
+#include "device/process.h"
 
 int dfd_device_new(const struct dfd_desc *desc, const struct dfd_device_ops *ops, void *priv,
 		   bool locked, struct dfd_device **out)
@@ -171,20 +172,33 @@ static bool mappable(const struct dfd_region *r, uint64_t offset, uint64_t len)
 	return false;
 }
 
-int dfd_region_mmap(struct dfd_device *dev, uint32_t index, uint64_t offset, size_t len, int prot,
-		    void **addr)
+int device_map_source(struct dfd_device *dev, uint32_t index, uint64_t offset, size_t len,
+		      bool writes, int *fd, uint64_t *at)
 {
 	const struct dfd_region *r = dfd_desc_region(dev->desc, index);
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), base = 0;
-	int fd = -1, ret = dfd_region_backing(dev, index, &fd, &base);
-	void *map;
+	int ret = dfd_region_backing(dev, index, fd, &base);
 
 	if (ret)
 		return ret;
 	if (!len || offset % page || !mappable(r, offset, len) ||
-	    ((prot & PROT_WRITE) && (r->flags & DFD_REGION_READ_ONLY)))
+	    (writes && (r->flags & DFD_REGION_READ_ONLY)))
 		return -EINVAL;
-	map = mmap(NULL, len, prot, MAP_SHARED, fd, (off_t)(base + offset));
+	*at = base + offset;
+	return 0;
+}
+
+int dfd_region_mmap(struct dfd_device *dev, uint32_t index, uint64_t offset, size_t len, int prot,
+		    void **addr)
+{
+	int fd, ret;
+	uint64_t at;
+	void *map;
+
+	ret = device_map_source(dev, index, offset, len, prot & PROT_WRITE, &fd, &at);
+	if (ret)
+		return ret;
+	map = mmap(NULL, len, prot, MAP_SHARED, fd, (off_t)at);
 	if (map == MAP_FAILED)
 		return -errno;
 	*addr = map;

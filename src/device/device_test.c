@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -19,6 +20,7 @@
 #include <devfd/provider.h>
 
 #include "device/device.h"
+#include "device/process.h"
 
 /*
  * BAR0: 16 words of RAM; a write to word 0 raises or drops INTx, word 1 sends an MSI-X vector, word
@@ -656,6 +658,40 @@ static void test_service_thread(void **state)
 	close(fd);
 }
 
+/* Return: whether a timer of 1 ms is run by a service thread. */
+static bool timer_is_served(struct fixture *f)
+{
+	const volatile unsigned int *timers = &f->p.timers;
+	const uint32_t ns = 1000000;
+	unsigned int before = *timers;
+
+	if (dfd_service_thread(f->dev) || dfd_region_write(f->dev, 0, 8, &ns, 4) != 4)
+		return false;
+	for (int i = 0; i < 5000 && *timers == before; i++)
+		usleep(1000);
+	return *timers != before;
+}
+
+static void test_fork(void **state)
+{
+	struct fixture *f = *state;
+	int status;
+	pid_t pid;
+
+	assert_true(timer_is_served(f));
+	device_fork_prepare(f->dev);
+	pid = fork();
+	if (!pid) {
+		device_fork_child(f->dev);
+		_exit(timer_is_served(f) ? 0 : 1);
+	}
+	device_fork_parent(f->dev);
+	assert_true(timer_is_served(f));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(timer_is_served(f));
+}
+
 static void test_extensions(void **state)
 {
 	static const struct {
@@ -776,6 +812,7 @@ int main(void)
 		WITH_DEVICE(test_dma_by_message),
 		WITH_DEVICE(test_dma_cancel),
 		WITH_DEVICE(test_service_thread),
+		WITH_DEVICE(test_fork),
 		WITH_DEVICE(test_extensions),
 		cmocka_unit_test(test_cancel_on_close),
 		cmocka_unit_test(test_described),

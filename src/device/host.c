@@ -142,7 +142,7 @@ static int add_to_epoll(struct model_host *h, int fd)
 	return epoll_ctl(h->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-static void close_poll_fds(struct model_host *h)
+void model_host_close_poll_fds(struct model_host *h)
 {
 	int *fds[] = { &h->epoll_fd, &h->timer_fd, &h->kick_fd };
 
@@ -178,7 +178,7 @@ int model_host_poll_fd(struct model_host *h)
 
 		if (ret) {
 			pthread_mutex_lock(&h->requests_lock);
-			close_poll_fds(h);
+			model_host_close_poll_fds(h);
 			pthread_mutex_unlock(&h->requests_lock);
 			return ret;
 		}
@@ -497,7 +497,7 @@ void model_host_free(struct model_host *h)
 {
 	host_irq_finish(h);
 	host_dma_finish(h);
-	close_poll_fds(h);
+	model_host_close_poll_fds(h);
 	pthread_mutex_destroy(&h->requests_lock);
 	free(h);
 }

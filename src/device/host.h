@@ -101,6 +101,7 @@ void model_host_run_due(struct model_host *h);
 void model_host_run_deferred(struct model_host *h);
 void model_host_drain(struct model_host *h);
 int model_host_poll_fd(struct model_host *h);
+void model_host_close_poll_fds(struct model_host *h);
 ssize_t model_host_read(struct model_host *h, uint32_t index, uint64_t offset, void *buf,
 			size_t len);
 ssize_t model_host_write(struct model_host *h, uint32_t index, uint64_t offset, const void *buf,
