@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Today's VFIO device ioctls: numbers and structs of the Linux user API, under the kernel's names.
+ *
+ * A header of our own, because that of a distribution may be older than the device behind the fd.
+ * It must not meet <linux/vfio.h> in one file.
+ */
+#ifndef ABI_VFIO_H
+#define ABI_VFIO_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+
+#define VFIO_TYPE ';'
+#define VFIO_BASE 100
+
+/* ---- capability chains ---- */
+
+struct vfio_info_cap_header {
+	uint16_t id;
+	uint16_t version;
+	uint32_t next; /* from the start of the info struct; 0 ends */
+};
+
+/* ---- the device ---- */
+
+struct vfio_device_info {
+	uint32_t argsz;
+	uint32_t flags;
+	uint32_t num_regions; /* highest index + 1 */
+	uint32_t num_irqs;    /* highest index + 1 */
+	uint32_t cap_offset;
+	uint32_t pad;
+};
+#define VFIO_DEVICE_GET_INFO _IO(VFIO_TYPE, VFIO_BASE + 7)
+
+#define VFIO_DEVICE_FLAGS_RESET	   (1u << 0)
+#define VFIO_DEVICE_FLAGS_PCI	   (1u << 1)
+#define VFIO_DEVICE_FLAGS_PLATFORM (1u << 2)
+#define VFIO_DEVICE_FLAGS_AMBA	   (1u << 3)
+#define VFIO_DEVICE_FLAGS_CAPS	   (1u << 7)
+
+#define VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP 5
+
+/* ---- regions ---- */
+
+struct vfio_region_info {
+	uint32_t argsz;
+	uint32_t flags;
+	uint32_t index;
+	uint32_t cap_offset;
+	uint64_t size;
+	uint64_t offset;
+};
+#define VFIO_DEVICE_GET_REGION_INFO _IO(VFIO_TYPE, VFIO_BASE + 8)
+
+#define VFIO_REGION_INFO_FLAG_READ  (1u << 0)
+#define VFIO_REGION_INFO_FLAG_WRITE (1u << 1)
+#define VFIO_REGION_INFO_FLAG_MMAP  (1u << 2)
+#define VFIO_REGION_INFO_FLAG_CAPS  (1u << 3)
+
+#define VFIO_REGION_INFO_CAP_SPARSE_MMAP   1
+#define VFIO_REGION_INFO_CAP_TYPE	   2
+#define VFIO_REGION_INFO_CAP_MSIX_MAPPABLE 3
+
+struct vfio_region_sparse_mmap_area {
+	uint64_t offset;
+	uint64_t size;
+};
+
+struct vfio_region_info_cap_sparse_mmap {
+	struct vfio_info_cap_header header;
+	uint32_t nr_areas;
+	uint32_t reserved;
+	struct vfio_region_sparse_mmap_area areas[];
+};
+
+/* ---- interrupts ---- */
+
+struct vfio_irq_info {
+	uint32_t argsz;
+	uint32_t flags;
+	uint32_t index;
+	uint32_t count; /* 0: not implemented */
+};
+#define VFIO_DEVICE_GET_IRQ_INFO _IO(VFIO_TYPE, VFIO_BASE + 9)
+
+#define VFIO_IRQ_INFO_EVENTFD	 (1u << 0)
+#define VFIO_IRQ_INFO_MASKABLE	 (1u << 1)
+#define VFIO_IRQ_INFO_AUTOMASKED (1u << 2)
+#define VFIO_IRQ_INFO_NORESIZE	 (1u << 3)
+
+struct vfio_irq_set {
+	uint32_t argsz;
+	uint32_t flags;
+	uint32_t index;
+	uint32_t start;
+	uint32_t count;
+	uint8_t data[];
+};
+#define VFIO_DEVICE_SET_IRQS _IO(VFIO_TYPE, VFIO_BASE + 10)
+
+#define VFIO_IRQ_SET_DATA_NONE	    (1u << 0)
+#define VFIO_IRQ_SET_DATA_BOOL	    (1u << 1)
+#define VFIO_IRQ_SET_DATA_EVENTFD   (1u << 2)
+#define VFIO_IRQ_SET_ACTION_MASK    (1u << 3)
+#define VFIO_IRQ_SET_ACTION_UNMASK  (1u << 4)
+#define VFIO_IRQ_SET_ACTION_TRIGGER (1u << 5)
+#define VFIO_IRQ_SET_DATA_TYPE_MASK                                                                \
+	(VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_DATA_BOOL | VFIO_IRQ_SET_DATA_EVENTFD)
+#define VFIO_IRQ_SET_ACTION_TYPE_MASK                                                              \
+	(VFIO_IRQ_SET_ACTION_MASK | VFIO_IRQ_SET_ACTION_UNMASK | VFIO_IRQ_SET_ACTION_TRIGGER)
+
+/* Indexes of a PCI function. */
+enum {
+	VFIO_PCI_BAR0_REGION_INDEX,
+	VFIO_PCI_BAR5_REGION_INDEX = 5,
+	VFIO_PCI_ROM_REGION_INDEX,
+	VFIO_PCI_CONFIG_REGION_INDEX,
+	VFIO_PCI_VGA_REGION_INDEX,
+	VFIO_PCI_NUM_REGIONS
+};
+
+enum {
+	VFIO_PCI_INTX_IRQ_INDEX,
+	VFIO_PCI_MSI_IRQ_INDEX,
+	VFIO_PCI_MSIX_IRQ_INDEX,
+	VFIO_PCI_ERR_IRQ_INDEX,
+	VFIO_PCI_REQ_IRQ_INDEX,
+	VFIO_PCI_NUM_IRQS
+};
+
+/* ---- the rest ---- */
+
+#ifndef VFIO_DEVICE_RESET /* <devfd/ioctl.h> has it too */
+#define VFIO_DEVICE_RESET _IO(VFIO_TYPE, VFIO_BASE + 11)
+#endif
+
+struct vfio_device_feature {
+	uint32_t argsz;
+	uint32_t flags;
+	uint8_t data[];
+};
+#define VFIO_DEVICE_FEATURE _IO(VFIO_TYPE, VFIO_BASE + 17)
+
+#define VFIO_DEVICE_FEATURE_MASK  0xffffu
+#define VFIO_DEVICE_FEATURE_GET	  (1u << 16)
+#define VFIO_DEVICE_FEATURE_SET	  (1u << 17)
+#define VFIO_DEVICE_FEATURE_PROBE (1u << 18)
+
+_Static_assert(sizeof(struct vfio_info_cap_header) == 8, "kernel layout");
+_Static_assert(sizeof(struct vfio_device_info) == 24, "kernel layout");
+_Static_assert(offsetof(struct vfio_device_info, cap_offset) == 16, "kernel layout");
+_Static_assert(sizeof(struct vfio_region_info) == 32, "kernel layout");
+_Static_assert(offsetof(struct vfio_region_info, size) == 16, "kernel layout");
+_Static_assert(sizeof(struct vfio_region_sparse_mmap_area) == 16, "kernel layout");
+_Static_assert(sizeof(struct vfio_region_info_cap_sparse_mmap) == 16, "kernel layout");
+_Static_assert(sizeof(struct vfio_irq_info) == 16, "kernel layout");
+_Static_assert(sizeof(struct vfio_irq_set) == 20, "kernel layout");
+_Static_assert(sizeof(struct vfio_device_feature) == 8, "kernel layout");
+_Static_assert(VFIO_DEVICE_GET_INFO == 0x3b6b && VFIO_DEVICE_FEATURE == 0x3b75, "kernel numbers");
+_Static_assert(VFIO_DEVICE_RESET == 0x3b6f, "kernel numbers");
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* The two generations of ioctls, for src/ioctl/ alone. */
+#ifndef IOCTL_IOCTL_H
+#define IOCTL_IOCTL_H
+
+#include <devfd/device.h>
+
+/** dfd_ioctl_2011() - a request of <devfd/ioctl.h>. Return: as dfd_ioctl() */
+int dfd_ioctl_2011(struct dfd_device *dev, uint32_t request, void *user);
+
+/** dfd_ioctl_vfio() - a request of today's VFIO. Return: as dfd_ioctl() */
+int dfd_ioctl_vfio(struct dfd_device *dev, uint32_t request, void *user);
+
+#endif
