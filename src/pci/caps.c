@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "pci/caps.h"
+
+#define STATUS		0x06
+#define STATUS_CAP_LIST 0x10
+#define HEADER_TYPE	0x0e
+#define HEADER_CARDBUS	2
+#define CAP_POINTER	0x34
+#define CARDBUS_POINTER 0x14
+/* Capabilities lie above the header, on 4-byte boundaries, in the first 256 bytes. */
+#define FIRST_CAP 0x40
+#define MAX_CAPS  ((256 - FIRST_CAP) / 4)
+
+int dfd_pci_find_cap(const uint8_t *config, size_t len, uint8_t id)
+{
+	size_t at;
+
+	if (len < FIRST_CAP)
+		return -ENODATA;
+	if (!(config[STATUS] & STATUS_CAP_LIST))
+		return 0;
+	at = config[(config[HEADER_TYPE] & 0x7f) == HEADER_CARDBUS ? CARDBUS_POINTER : CAP_POINTER];
+	for (int i = 0; i < MAX_CAPS; i++) {
+		at &= 0xfc;
+		if (at < FIRST_CAP)
+			return 0;
+		if (at + 2 > len)
+			return -ENODATA;
+		if (config[at] == id)
+			return (int)at;
+		at = config[at + 1];
+	}
+	return 0;
+}
+
+/* The message control word, which both kinds have at the same place; 0 without the capability. */
+static int message_control(const uint8_t *config, size_t len, uint8_t id, uint16_t *control)
+{
+	int at = dfd_pci_find_cap(config, len, id);
+
+	if (at <= 0)
+		return at;
+	if ((size_t)at + 4 > len)
+		return -ENODATA;
+	*control = (uint16_t)(config[at + 2] | config[at + 3] << 8);
+	return at;
+}
+
+int dfd_pci_msi_vectors(const uint8_t *config, size_t len)
+{
+	uint16_t control;
+	int at = message_control(config, len, DFD_PCI_CAP_MSI, &control);
+	int log2;
+
+	if (at <= 0)
+		return at;
+	log2 = control >> 1 & 7;
+	return log2 <= 5 ? 1 << log2 : -ENODATA;
+}
+
+int dfd_pci_msix_vectors(const uint8_t *config, size_t len)
+{
+	uint16_t control;
+	int at = message_control(config, len, DFD_PCI_CAP_MSIX, &control);
+
+	return at <= 0 ? at : (control & 0x7ff) + 1;
+}
