@@ -5,6 +5,7 @@
 
 #include <devfd/desc.h>
 #include <devfd/device.h>
+#include <devfd/enumerate.h>
 #include <devfd/error.h>
 #include <devfd/facts.h>
 #include <devfd/file.h>
@@ -13,6 +14,7 @@
 #include <devfd/open.h>
 #include <devfd/print.h>
 #include <devfd/provider.h>
+#include <devfd/save.h>
 #include <devfd/table.h>
 #include <devfd/view.h>
 

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The devices of a machine.
+ *
+ * Theory of operation: one directory of /sys/bus is read and sorted, then each entry is looked at
+ * by itself. The first attribute of an entry that cannot be read although it should be there
+ * becomes that entry's problem; links that are absent (no driver, no IOMMU group) are normal.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <devfd/enumerate.h>
+
+#include "util/sysfs.h"
+
+/* Where Linux keeps the flattened tree of the machine, and where the links of its nodes go. */
+#define BLOB "/sys/firmware/fdt"
+#define BASE "/firmware/devicetree/base"
+
+/** struct entry - a device and the memory behind the strings of its struct dfd_found */
+struct entry {
+	struct dfd_found found;
+	int dir;
+	char driver[NAME_MAX + 1];
+	char node[PATH_MAX];
+	char compatible[DFD_MAX_STRING + 1];
+	char address[2 * PATH_MAX + sizeof(BLOB)];
+	char problem[256];
+};
+
+static void set_problem(struct entry *e, const char *attribute, int error)
+{
+	if (e->found.problem)
+		return;
+	errno = -error;
+	snprintf(e->problem, sizeof(e->problem), "%s cannot be read: %m", attribute);
+	e->found.problem = e->problem;
+}
+
+/* A number from 0 to INT32_MAX; otherwise -1, which is also what sysfs says of no NUMA node. */
+static int32_t number(struct entry *e, const char *attribute, bool required)
+{
+	int64_t value;
+	int ret = dfd_sysfs_num(e->dir, attribute, &value);
+
+	if (!ret)
+		return value < 0 || value > INT32_MAX ? -1 : (int32_t)value;
+	if (required || ret != -ENOENT)
+		set_problem(e, attribute, ret);
+	return -1;
+}
+
+/* The last component of where a link goes, or NULL. */
+static const char *link_name(struct entry *e, const char *name, char *buf, size_t room)
+{
+	char target[PATH_MAX];
+	const char *last;
+	int ret = dfd_sysfs_link(e->dir, name, target, sizeof(target));
+
+	if (ret && ret != -ENOENT)
+		set_problem(e, name, ret);
+	if (ret)
+		return NULL;
+	last = strrchr(target, '/');
+	last = last ? last + 1 : target;
+	if (strlen(last) >= room)
+		return NULL;
+	return strcpy(buf, last);
+}
+
+static void look_at_links(struct entry *e)
+{
+	char group[NAME_MAX + 1];
+
+	e->found.driver = link_name(e, "driver", e->driver, sizeof(e->driver));
+	if (link_name(e, "iommu_group", group, sizeof(group)))
+		e->found.iommu_group = atoi(group);
+}
+
+/* NUL-separated strings to one string. */
+static void look_at_compatible(struct entry *e)
+{
+	int n = dfd_sysfs_text(e->dir, "of_node/compatible", e->compatible, sizeof(e->compatible));
+
+	if (n < 0) {
+		if (n != -ENOENT)
+			set_problem(e, "of_node/compatible", n);
+		return;
+	}
+	for (int i = 0; i + 1 < n; i++) {
+		if (!e->compatible[i])
+			e->compatible[i] = ' ';
+	}
+	e->found.compatible = e->compatible;
+}
+
+static void look_at_node(struct entry *e)
+{
+	char target[PATH_MAX];
+	const char *path;
+
+	if (dfd_sysfs_link(e->dir, "of_node", target, sizeof(target)))
+		return;
+	path = strstr(target, BASE);
+	if (!path)
+		return;
+	snprintf(e->node, sizeof(e->node), "%s", path + strlen(BASE));
+	e->found.dt_path = e->node;
+	look_at_compatible(e);
+}
+
+static bool look_at_pci(struct entry *e, const char *root)
+{
+	(void)root;
+	e->found.bus = DFD_BUS_PCI;
+	e->found.vendor = number(e, "vendor", true);
+	e->found.device = number(e, "device", true);
+	e->found.class_code = number(e, "class", true);
+	snprintf(e->address, sizeof(e->address), "sysfs:%s", e->found.name);
+	e->found.address = e->address;
+	return true;
+}
+
+static bool look_at_platform(struct entry *e, const char *root)
+{
+	char blob[PATH_MAX];
+
+	e->found.bus = DFD_BUS_DT;
+	if (!e->found.dt_path)
+		return false;
+	snprintf(blob, sizeof(blob), "%s" BLOB, root);
+	if (!access(blob, F_OK)) {
+		snprintf(e->address, sizeof(e->address), "dtb:%s#%s", blob, e->node);
+		e->found.address = e->address;
+	}
+	return true;
+}
+
+/** struct bus - a directory of /sys/bus; @look says whether the entry is one to report */
+struct bus {
+	const char *path;
+	bool (*look)(struct entry *e, const char *root);
+};
+
+static const struct bus buses[] = {
+	{ "/sys/bus/pci/devices", look_at_pci },
+	{ "/sys/bus/platform/devices", look_at_platform },
+};
+
+static int visit(const struct bus *bus, const char *root, int parent, const char *name,
+		 int (*fn)(void *ctx, const struct dfd_found *found), void *ctx)
+{
+	struct entry *e = calloc(1, sizeof(*e));
+	int ret = 0;
+
+	if (!e)
+		return -ENOMEM;
+	e->found = (struct dfd_found){ .name = name, .vendor = -1, .device = -1, .class_code = -1 };
+	e->found.iommu_group = -1;
+	e->dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (e->dir < 0)
+		set_problem(e, "its directory", -errno);
+	look_at_links(e);
+	look_at_node(e);
+	e->found.numa_node = number(e, "numa_node", false);
+	if (bus->look(e, root))
+		ret = fn(ctx, &e->found);
+	if (e->dir >= 0)
+		close(e->dir);
+	free(e);
+	return ret;
+}
+
+static int not_hidden(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static int visit_bus(const struct bus *bus, const char *root,
+		     int (*fn)(void *ctx, const struct dfd_found *found), void *ctx)
+{
+	struct dirent **names;
+	char path[PATH_MAX];
+	int parent, count, ret = 0;
+
+	snprintf(path, sizeof(path), "%s%s", root, bus->path);
+	parent = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parent < 0)
+		return 0;
+	count = scandirat(parent, ".", &names, not_hidden, alphasort);
+	for (int i = 0; i < count; i++) {
+		if (!ret)
+			ret = visit(bus, root, parent, names[i]->d_name, fn, ctx);
+		free(names[i]);
+	}
+	if (count >= 0)
+		free(names);
+	close(parent);
+	return ret;
+}
+
+int dfd_enumerate(const char *root, int (*fn)(void *ctx, const struct dfd_found *found), void *ctx)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < sizeof(buses) / sizeof(buses[0]) && !ret; i++)
+		ret = visit_bus(&buses[i], root ? root : "", fn, ctx);
+	return ret;
+}

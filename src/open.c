@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* Address to device: the only file that knows every source. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <devfd/enumerate.h>
+#include <devfd/open.h>
+
+#include "file/dtb.h"
+#include "file/saved.h"
+#include "model/model.h"
+
+/**
+ * struct scheme - a kind of address
+ * @prefix: what such an address starts with
+ * @form, @meaning: for dfd_open_help() and messages
+ * @open: gets what follows the prefix
+ * @help: lists what there is, or NULL
+ */
+struct scheme {
+	const char *prefix;
+	const char *form;
+	const char *meaning;
+	int (*open)(const char *rest, struct dfd_device **out, struct dfd_error *err);
+	void (*help)(void (*line)(void *ctx, const char *text), void *ctx);
+};
+
+static int open_sysfs(const char *rest, struct dfd_device **out, struct dfd_error *err)
+{
+	return dfd_sysfs_open(NULL, rest, out, err);
+}
+
+static const struct scheme schemes[] = {
+	{ "model:", "model:NAME[,OPTION=VALUE]...", "a model in this process", dfd_model_open,
+	  dfd_model_help },
+	{ "sysfs:", "sysfs:0000:01:00.0", "a PCI function as sysfs describes it", open_sysfs,
+	  NULL },
+	{ "dtb:", "dtb:FILE#/PATH/OF/NODE", "a node of a device tree blob", dfd_dtb_open, NULL },
+	{ "file:", "file:NAME", "a saved table", dfd_saved_open, NULL },
+};
+#define NUM_SCHEMES (sizeof(schemes) / sizeof(schemes[0]))
+
+static const struct scheme *find_scheme(const char *address)
+{
+	for (size_t i = 0; i < NUM_SCHEMES; i++) {
+		if (!strncmp(address, schemes[i].prefix, strlen(schemes[i].prefix)))
+			return &schemes[i];
+	}
+	return NULL;
+}
+
+static int unknown_scheme(const char *address, struct dfd_error *err)
+{
+	char known[128] = "";
+
+	for (size_t i = 0; i < NUM_SCHEMES; i++) {
+		strcat(known, i ? ", " : "");
+		strcat(known, schemes[i].prefix);
+	}
+	return dfd_error_set(err, -EINVAL,
+			     "\"%s\" is not the address of a device: it starts with none of %s",
+			     address, known);
+}
+
+int dfd_open(const char *address, struct dfd_device **out, struct dfd_error *err)
+{
+	const struct scheme *s = find_scheme(address);
+
+	return s ? s->open(address + strlen(s->prefix), out, err) : unknown_scheme(address, err);
+}
+
+/* Two columns: what to write and what it is. */
+static void list_schemes(void (*line)(void *ctx, const char *text), void *ctx)
+{
+	char text[80];
+
+	for (size_t i = 0; i < NUM_SCHEMES; i++) {
+		snprintf(text, sizeof(text), "%-32s%s", schemes[i].form, schemes[i].meaning);
+		line(ctx, text);
+	}
+}
+
+int dfd_open_help(const char *scheme, void (*line)(void *ctx, const char *text), void *ctx)
+{
+	const struct scheme *s = scheme ? find_scheme(scheme) : NULL;
+
+	if (!scheme)
+		list_schemes(line, ctx);
+	else if (s && s->help)
+		s->help(line, ctx);
+	else
+		return -ENOENT;
+	return 0;
+}
