@@ -28,6 +28,18 @@ int dfd_print_text(FILE *out, const char *address, const struct dfd_desc *desc, 
 int dfd_print_json(FILE *out, const char *address, const struct dfd_desc *desc);
 
 /**
+ * dfd_print_machine() - the devices of a machine, one line each
+ * @out: where to print
+ * @root: as for dfd_enumerate()
+ * @json: an array instead; keys are documented in lsvfio(1)
+ *
+ * Without devices nothing is printed.
+ *
+ * Return: how many devices; -EIO when @out is in error; or as dfd_enumerate().
+ */
+int dfd_print_machine(FILE *out, const char *root, bool json);
+
+/**
  * dfd_print_size() - a size in bytes for people, such as "1 MiB"
  * @buf: receives the text
  * @len: bytes in @buf, 16 are enough

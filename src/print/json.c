@@ -2,59 +2,22 @@
 /*
  * A description as JSON. Keys are documented in lsvfio(1); what is not known has no key.
  */
-#include <errno.h>
 #include <stdio.h>
-
-#include <json-c/json.h>
 
 #include <devfd/print.h>
 
 #include "desc/fact.h"
 #include "print/caps.h"
 #include "print/names.h"
-#include "print/plain.h"
+#include "print/put.h"
 #include "print/roles.h"
 
-typedef struct json_object json;
+typedef json_object json;
 
-/* json-c answers NULL when memory is short, which also is how it spells null: it sticks here. */
 struct printer {
+	struct dfd_put put;
 	const struct dfd_desc *desc;
-	bool failed;
 };
-
-static void put(struct printer *p, json *object, const char *key, json *value)
-{
-	if (!object || !value || json_object_object_add(object, key, value)) {
-		json_object_put(value);
-		p->failed = true;
-	}
-}
-
-static void append(struct printer *p, json *array, json *value)
-{
-	if (!array || !value || json_object_array_add(array, value)) {
-		json_object_put(value);
-		p->failed = true;
-	}
-}
-
-static void put_num(struct printer *p, json *object, const char *key, uint64_t value)
-{
-	put(p, object, key, json_object_new_uint64(value));
-}
-
-static void put_bool(struct printer *p, json *object, const char *key, bool value)
-{
-	put(p, object, key, json_object_new_boolean(value));
-}
-
-static void put_str(struct printer *p, json *object, const char *key, const char *value)
-{
-	char plain[DFD_PLAIN_SIZE];
-
-	put(p, object, key, json_object_new_string(dfd_plain(plain, sizeof(plain), value)));
-}
 
 static json *facts(struct printer *p)
 {
@@ -66,9 +29,9 @@ static json *facts(struct printer *p)
 		uint64_t num;
 
 		if (str)
-			put_str(p, object, key, str);
+			dfd_put_str(&p->put, object, key, str);
 		else if (dfd_desc_num(p->desc, (enum dfd_fact)i, &num))
-			put_num(p, object, key, num);
+			dfd_put_num(&p->put, object, key, num);
 	}
 	return object;
 }
@@ -79,7 +42,7 @@ static void put_name(struct printer *p, json *object, const char *key, struct df
 	char name[256];
 
 	if (dfd_names_find(names, name, sizeof(name), kind, id))
-		put_str(p, object, key, name);
+		dfd_put_str(&p->put, object, key, name);
 }
 
 static bool get(const struct printer *p, enum dfd_fact fact, uint32_t *value)
@@ -131,16 +94,16 @@ static void put_caps(struct printer *p, json *object, enum dfd_cap_of of,
 		for (uint32_t k = 0; k < caps[i].size; k++)
 			snprintf(hex + 2 * (size_t)k, 3, "%02x",
 				 ((const unsigned char *)caps[i].data)[k]);
-		put_num(p, cap, "id", caps[i].id);
-		put_num(p, cap, "version", caps[i].version);
+		dfd_put_num(&p->put, cap, "id", caps[i].id);
+		dfd_put_num(&p->put, cap, "version", caps[i].version);
 		if (name)
-			put_str(p, cap, "name", name);
+			dfd_put_str(&p->put, cap, "name", name);
 		if (dfd_cap_meaning(meaning, sizeof(meaning), of, &caps[i]))
-			put_str(p, cap, "meaning", meaning);
-		put(p, cap, "data", json_object_new_string(hex));
-		append(p, array, cap);
+			dfd_put_str(&p->put, cap, "meaning", meaning);
+		dfd_put(&p->put, cap, "data", json_object_new_string(hex));
+		dfd_put_item(&p->put, array, cap);
 	}
-	put(p, object, "capabilities", array);
+	dfd_put(&p->put, object, "capabilities", array);
 }
 
 static void put_dt(struct printer *p, json *object, const struct dfd_dt_ref *dt)
@@ -150,10 +113,10 @@ static void put_dt(struct printer *p, json *object, const struct dfd_dt_ref *dt)
 	if (!dt->path)
 		return;
 	place = json_object_new_object();
-	put_str(p, place, "path", dt->path);
-	put_str(p, place, "property", dfd_dt_prop_name(dt->prop_type));
-	put_num(p, place, "index", dt->prop_index);
-	put(p, object, "device_tree", place);
+	dfd_put_str(&p->put, place, "path", dt->path);
+	dfd_put_str(&p->put, place, "property", dfd_dt_prop_name(dt->prop_type));
+	dfd_put_num(&p->put, place, "index", dt->prop_index);
+	dfd_put(&p->put, object, "device_tree", place);
 }
 
 static void put_areas(struct printer *p, json *object, const struct dfd_region *r)
@@ -166,11 +129,11 @@ static void put_areas(struct printer *p, json *object, const struct dfd_region *
 	for (uint32_t i = 0; i < r->num_areas; i++) {
 		json *area = json_object_new_object();
 
-		put_num(p, area, "offset", r->areas[i].offset);
-		put_num(p, area, "size", r->areas[i].size);
-		append(p, array, area);
+		dfd_put_num(&p->put, area, "offset", r->areas[i].offset);
+		dfd_put_num(&p->put, area, "size", r->areas[i].size);
+		dfd_put_item(&p->put, array, area);
 	}
-	put(p, object, "mappable_areas", array);
+	dfd_put(&p->put, object, "mappable_areas", array);
 }
 
 static json *region(struct printer *p, const struct dfd_region *r)
@@ -179,16 +142,16 @@ static json *region(struct printer *p, const struct dfd_region *r)
 	char buf[32];
 	const char *role = dfd_region_role(buf, sizeof(buf), p->desc, r);
 
-	put_num(p, object, "index", r->index);
+	dfd_put_num(&p->put, object, "index", r->index);
 	if (role)
-		put_str(p, object, "role", role);
-	put_num(p, object, "size", r->size);
-	put_num(p, object, "offset", r->offset);
-	put_bool(p, object, "mappable", r->flags & DFD_REGION_MAPPABLE);
-	put_bool(p, object, "read_only", r->flags & DFD_REGION_READ_ONLY);
-	put_bool(p, object, "io_ports", r->flags & DFD_REGION_IOPORT);
+		dfd_put_str(&p->put, object, "role", role);
+	dfd_put_num(&p->put, object, "size", r->size);
+	dfd_put_num(&p->put, object, "offset", r->offset);
+	dfd_put_bool(&p->put, object, "mappable", r->flags & DFD_REGION_MAPPABLE);
+	dfd_put_bool(&p->put, object, "read_only", r->flags & DFD_REGION_READ_ONLY);
+	dfd_put_bool(&p->put, object, "io_ports", r->flags & DFD_REGION_IOPORT);
 	if (r->has_phys)
-		put_num(p, object, "physical_address", r->phys_addr);
+		dfd_put_num(&p->put, object, "physical_address", r->phys_addr);
 	put_areas(p, object, r);
 	put_dt(p, object, &r->dt);
 	put_caps(p, object, DFD_CAP_OF_REGION, r->caps, r->num_caps);
@@ -202,7 +165,7 @@ static json *regions(struct printer *p)
 	json *array = json_object_new_array();
 
 	for (uint32_t i = 0; i < count; i++)
-		append(p, array, region(p, &all[i]));
+		dfd_put_item(&p->put, array, region(p, &all[i]));
 	return array;
 }
 
@@ -212,14 +175,14 @@ static json *irq(struct printer *p, uint32_t index, const struct dfd_irq *wired)
 	char buf[32];
 	const char *role = dfd_irq_role(buf, sizeof(buf), p->desc, index);
 
-	put_num(p, object, "index", index);
+	dfd_put_num(&p->put, object, "index", index);
 	if (role)
-		put_str(p, object, "role", role);
-	put_num(p, object, "count", dfd_desc_vectors(p->desc, index));
+		dfd_put_str(&p->put, object, "role", role);
+	dfd_put_num(&p->put, object, "count", dfd_desc_vectors(p->desc, index));
 	if (wired) {
-		put(p, object, "trigger",
-		    json_object_new_string(wired->flags & DFD_IRQ_LEVEL ? "level" : "edge"));
-		put_bool(p, object, "maskable", wired->flags & DFD_IRQ_MASKABLE);
+		dfd_put(&p->put, object, "trigger",
+			json_object_new_string(wired->flags & DFD_IRQ_LEVEL ? "level" : "edge"));
+		dfd_put_bool(&p->put, object, "maskable", wired->flags & DFD_IRQ_MASKABLE);
 		put_dt(p, object, &wired->dt);
 	}
 	return object;
@@ -231,7 +194,7 @@ static json *irqs(struct printer *p)
 
 	for (uint32_t i = 0; i < dfd_desc_irq_limit(p->desc); i++) {
 		if (dfd_desc_vectors(p->desc, i))
-			append(p, array, irq(p, i, dfd_desc_irq(p->desc, i)));
+			dfd_put_item(&p->put, array, irq(p, i, dfd_desc_irq(p->desc, i)));
 	}
 	return array;
 }
@@ -242,16 +205,16 @@ static json *device(struct printer *p, const char *address)
 	const struct dfd_cap *caps;
 	uint32_t count;
 
-	put_str(p, object, "address", address);
-	put_str(p, object, "bus", dfd_bus_key(dfd_desc_bus(p->desc)));
-	put_bool(p, object, "reset", dfd_desc_flags(p->desc) & DFD_DEVICE_RESET);
-	put(p, object, "facts", facts(p));
+	dfd_put_str(&p->put, object, "address", address);
+	dfd_put_str(&p->put, object, "bus", dfd_bus_key(dfd_desc_bus(p->desc)));
+	dfd_put_bool(&p->put, object, "reset", dfd_desc_flags(p->desc) & DFD_DEVICE_RESET);
+	dfd_put(&p->put, object, "facts", facts(p));
 	if (dfd_desc_bus(p->desc) == DFD_BUS_PCI)
-		put(p, object, "names", names(p));
+		dfd_put(&p->put, object, "names", names(p));
 	caps = dfd_desc_caps(p->desc, &count);
 	put_caps(p, object, DFD_CAP_OF_DEVICE, caps, count);
-	put(p, object, "regions", regions(p));
-	put(p, object, "irqs", irqs(p));
+	dfd_put(&p->put, object, "regions", regions(p));
+	dfd_put(&p->put, object, "irqs", irqs(p));
 	return object;
 }
 
@@ -259,16 +222,6 @@ int dfd_print_json(FILE *out, const char *address, const struct dfd_desc *desc)
 {
 	struct printer p = { .desc = desc };
 	json *object = device(&p, address);
-	const char *text = NULL;
 
-	if (!p.failed)
-		text = json_object_to_json_string_ext(
-			object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-					JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (text)
-		fprintf(out, "%s\n", text);
-	json_object_put(object);
-	if (!text)
-		return -ENOMEM;
-	return ferror(out) ? -EIO : 0;
+	return dfd_put_print(&p.put, object, out);
 }

@@ -232,13 +232,13 @@ static void test_text_pci(void **state)
 		      "  class       010802  NVM, NVMe\n"
 		      "  NUMA node   1\n"
 		      "  capability  PCI_ATOMIC_COMP: completes atomic operations of 32 64 bits\n"
-		      "  region 0    BAR0    1 MiB  rw  memory     part  file 0x10000000000\n"
+		      "  region 0    BAR0    1 MiB  rw  memory     mmap part  file 0x10000000000\n"
 		      "              mappable 0x0-0xfff, 0x2000-0x2fff\n"
 		      "              capability TYPE: vendor 8086 subtype 1\n"
 		      "              capability MSIX_MAPPABLE\n"
 		      "              capability id 77 version 2: 61626300 00000000\n"
-		      "  region 2    BAR2     32 B  rw  I/O ports  -     file 0x30000000000\n"
-		      "  region 7    config  256 B  rw  -          -     file 0x80000000000\n"
+		      "  region 2    BAR2     32 B  rw  I/O ports             file 0x30000000000\n"
+		      "  region 7    config  256 B  rw                        file 0x80000000000\n"
 		      "  irq 0       INTx    1 x level, maskable\n"
 		      "  irq 1       MSI     4 vectors\n");
 	free(text);

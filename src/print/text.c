@@ -304,7 +304,10 @@ static void region_lines(struct text *t, const struct dfd_region *r)
 	char buf[32];
 	const char *role = dfd_region_role(buf, sizeof(buf), t->desc, r);
 	bool config = dfd_desc_bus(t->desc) == DFD_BUS_PCI && r->index == DFD_PCI_CONFIG;
-	const char *map = !(r->flags & DFD_REGION_MAPPABLE) ? "-" : r->num_areas ? "part" : "mmap";
+	const char *space = config ? "" : r->flags & DFD_REGION_IOPORT ? "I/O ports" : "memory";
+	const char *map = !(r->flags & DFD_REGION_MAPPABLE) ? ""
+			  : r->num_areas		    ? "mmap part"
+							    : "mmap";
 
 	dfd_cell(&t->c, "region %" PRIu32, r->index);
 	dfd_cell(&t->c, "%s", role ? role : "-");
@@ -312,7 +315,7 @@ static void region_lines(struct text *t, const struct dfd_region *r)
 	snprintf(buf, sizeof(buf), "0x%" PRIx64, r->size);
 	dfd_cell_right(&t->c, "%s", t->verbose ? buf : "");
 	dfd_cell(&t->c, "%s", r->flags & DFD_REGION_READ_ONLY ? "r-" : "rw");
-	dfd_cell(&t->c, "%s", config ? "-" : r->flags & DFD_REGION_IOPORT ? "I/O ports" : "memory");
+	dfd_cell(&t->c, "%s", space);
 	dfd_cell(&t->c, "%s", map);
 	snprintf(buf, sizeof(buf), "phys 0x%" PRIx64, r->phys_addr);
 	dfd_cell(&t->c, "%s", r->has_phys ? buf : "");
