@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/* lsvfio: what is behind an address. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lsvfio.h"
+#include "tool.h"
+
+#define SHORTS ":vJh"
+
+enum action { LIST, TABLE, SAVE, COMPARE };
+
+struct options {
+	enum action action;
+	bool verbose;
+	bool json;
+	const char *via;  /* name of a view, or NULL */
+	const char *save; /* file */
+	const char *root; /* directory in front of /sys */
+	unsigned int printed;
+};
+
+enum { OPT_TABLE = 0x100, OPT_VIA, OPT_SAVE, OPT_ROOT, OPT_VERSION };
+
+static const struct option longs[] = {
+	{ "help", no_argument, NULL, 'h' },
+	{ "json", no_argument, NULL, 'J' },
+	{ "root", required_argument, NULL, OPT_ROOT },
+	{ "save", required_argument, NULL, OPT_SAVE },
+	{ "table", no_argument, NULL, OPT_TABLE },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "via", required_argument, NULL, OPT_VIA },
+	{ 0 },
+};
+
+static const char help_text[] =
+	"usage: lsvfio [OPTION]... [ADDRESS]...\n"
+	"\n"
+	"Describe devices; without an address, list those of this machine.\n"
+	"\n"
+	"  -v, --verbose   all that is known\n"
+	"  -J, --json      a JSON array; keys are in lsvfio(1)\n"
+	"      --table     hexdump of the device's table, record by record\n"
+	"      --via=VIEW  what one way of asking tells: table, ioctl (2011), vfio (today);\n"
+	"                  both: hold all three against each other\n"
+	"      --save=FILE write the table to a file that \"file:FILE\" describes again\n"
+	"      --root=DIR  read DIR/sys in place of /sys\n"
+	"      --help, --version\n"
+	"\n"
+	"addresses:\n";
+
+static void print_indented(void *ctx, const char *line)
+{
+	(void)ctx;
+	printf("  %s\n", line);
+}
+
+static void print_line(void *ctx, const char *line)
+{
+	(void)ctx;
+	puts(line);
+}
+
+static int print_help(void)
+{
+	fputs(help_text, stdout);
+	dfd_open_help(NULL, print_indented, NULL);
+	fputs("\nExit status: 0 good, 1 a device failed or views differ, 2 wrong usage.\n", stdout);
+	return TOOL_OK;
+}
+
+static int open_device(const struct options *opt, const char *address, struct dfd_device **dev)
+{
+	struct dfd_error err;
+
+	if (!opt->root && !dfd_open(address, dev, &err))
+		return TOOL_OK;
+	if (opt->root && strncmp(address, "sysfs:", 6) != 0)
+		return tool_fail(TOOL_USAGE, "%s: has no sysfs; --root goes with sysfs: addresses",
+				 address);
+	if (opt->root && !dfd_sysfs_open(opt->root, address + 6, dev, &err))
+		return TOOL_OK;
+	return tool_fail(TOOL_FAILED, "%s", err.text);
+}
+
+static int save(struct dfd_device *dev, const char *path)
+{
+	struct dfd_error err;
+
+	if (dfd_save(dev, path, &err))
+		return tool_fail(TOOL_FAILED, "%s", err.text);
+	return TOOL_OK;
+}
+
+static int print_desc(struct options *opt, const char *address, const struct dfd_desc *desc)
+{
+	if (opt->json)
+		fputs(opt->printed ? ",\n" : "[\n", stdout);
+	else if (opt->printed)
+		putchar('\n');
+	opt->printed++;
+	if (!opt->json)
+		return dfd_print_text(stdout, address, desc, opt->verbose) ? TOOL_FAILED : TOOL_OK;
+	return dfd_print_json(stdout, address, desc) ? TOOL_FAILED : TOOL_OK;
+}
+
+static int list_device(struct options *opt, const char *address, struct dfd_device *dev)
+{
+	enum dfd_view_kind kind = 0;
+	struct dfd_view view;
+	int status;
+
+	if (!opt->via)
+		return print_desc(opt, address, dfd_device_desc(dev));
+	while (strcmp(opt->via, dfd_view_name(kind)) != 0)
+		kind++;
+	status = lsvfio_learn(address, dev, kind, &view);
+	if (status)
+		return status;
+	status = print_desc(opt, address, view.desc);
+	dfd_desc_unref(view.desc);
+	return status;
+}
+
+static int show(struct options *opt, const char *address)
+{
+	const size_t len = strlen(address);
+	struct dfd_device *dev;
+	int status;
+
+	if (len && address[len - 1] == ':' && !dfd_open_help(address, print_line, NULL))
+		return TOOL_OK;
+	status = open_device(opt, address, &dev);
+	if (status)
+		return status;
+	switch (opt->action) {
+	case LIST:
+		status = list_device(opt, address, dev);
+		break;
+	case TABLE:
+		status = lsvfio_table(address, dev);
+		break;
+	case SAVE:
+		status = save(dev, opt->save);
+		break;
+	case COMPARE:
+		status = lsvfio_compare(address, dev);
+		break;
+	}
+	dfd_device_close(dev);
+	return status;
+}
+
+static int show_all(struct options *opt, char **addresses)
+{
+	int status = TOOL_OK;
+
+	for (; *addresses; addresses++) {
+		int one = show(opt, *addresses);
+
+		if (one > status)
+			status = one;
+	}
+	if (opt->json && opt->printed)
+		puts("]");
+	return status;
+}
+
+static int show_machine(const struct options *opt)
+{
+	int ret = dfd_print_machine(stdout, opt->root, opt->json);
+
+	if (ret > 0)
+		return TOOL_OK;
+	if (ret < 0)
+		return tool_fail(TOOL_FAILED, "%s", strerror(-ret));
+	return tool_fail(TOOL_FAILED, "%s/sys/bus: lists no PCI function and no device-tree device",
+			 opt->root ? opt->root : "");
+}
+
+static bool is_view(const char *name)
+{
+	for (int i = 0; i < DFD_NUM_VIEWS; i++) {
+		if (!strcmp(name, dfd_view_name((enum dfd_view_kind)i)))
+			return true;
+	}
+	return false;
+}
+
+/* Table, saved file and comparison print in a way of their own: one of them, and without -J. */
+static int set_action(struct options *opt, enum action action, const char *name)
+{
+	if (opt->action != LIST && opt->action != action)
+		return tool_fail(TOOL_USAGE,
+				 "%s: only one of --table, --save and --via=both at a time", name);
+	opt->action = action;
+	return TOOL_OK;
+}
+
+static int set_via(struct options *opt, const char *name)
+{
+	if (!strcmp(name, "both"))
+		return set_action(opt, COMPARE, "--via=both");
+	if (!is_view(name))
+		return tool_fail(TOOL_USAGE, "--via=%s: is not table, ioctl, vfio or both", name);
+	opt->via = name;
+	return TOOL_OK;
+}
+
+static int set_option(struct options *opt, int c)
+{
+	switch (c) {
+	case 'v':
+		opt->verbose = true;
+		return TOOL_OK;
+	case 'J':
+		opt->json = true;
+		return TOOL_OK;
+	case OPT_ROOT:
+		opt->root = optarg;
+		return TOOL_OK;
+	case OPT_TABLE:
+		return set_action(opt, TABLE, "--table");
+	case OPT_SAVE:
+		opt->save = optarg;
+		return set_action(opt, SAVE, "--save");
+	case OPT_VIA:
+		return set_via(opt, optarg);
+	}
+	return TOOL_USAGE;
+}
+
+static int check_options(const struct options *opt, int addresses)
+{
+	const char *name = opt->action == TABLE	    ? "--table"
+			   : opt->action == SAVE    ? "--save"
+			   : opt->action == COMPARE ? "--via=both"
+			   : opt->via		    ? "--via"
+						    : NULL;
+
+	if (name && !addresses)
+		return tool_fail(TOOL_USAGE, "%s: needs an address, such as model:edu", name);
+	if (opt->action != LIST && opt->json)
+		return tool_fail(TOOL_USAGE, "%s: has no JSON form; leave -J out", name);
+	if (opt->action != LIST && opt->via)
+		return tool_fail(TOOL_USAGE, "%s: does not go with --via=%s", name, opt->via);
+	if (opt->action == SAVE && addresses > 1)
+		return tool_fail(TOOL_USAGE, "--save: one device for one file, %d given",
+				 addresses);
+	return TOOL_OK;
+}
+
+static int run(int argc, char **argv)
+{
+	struct options opt = { 0 };
+	int c, status;
+
+	while ((c = getopt_long(argc, argv, SHORTS, longs, NULL)) != -1) {
+		if (c == '?' || c == ':')
+			return tool_bad_option(argv, SHORTS, c);
+		if (c == 'h')
+			return print_help();
+		if (c == OPT_VERSION)
+			return tool_version();
+		status = set_option(&opt, c);
+		if (status)
+			return status;
+	}
+	status = check_options(&opt, argc - optind);
+	if (status)
+		return status;
+	return optind < argc ? show_all(&opt, argv + optind) : show_machine(&opt);
+}
+
+int main(int argc, char **argv)
+{
+	tool_start("lsvfio");
+	return tool_end(run(argc, argv));
+}
