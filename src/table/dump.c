@@ -86,18 +86,20 @@ static void raw(struct dump *d, uint32_t end)
 	}
 }
 
-/* The first row of a record that carries a string shows it whole, if it fits. */
+/* The first row of a record that carries a string shows what of it fits in the line. */
 static void string_row(struct dump *d, const struct dfd_rec *rec)
 {
 	uint32_t len = dfd_load32(d->buf + rec->offset + BODY);
 	const uint8_t *bytes = d->buf + rec->offset + BODY2;
-	char text[32];
+	size_t room = COLUMNS - TEXT_COLUMN - 2 * (size_t)d->depth - strlen(rec->info->name) - 3;
+	char text[COLUMNS];
+	bool fits;
 
-	if (len > rec->len - BODY2)
-		len = rec->len - BODY2;
-	len = (uint32_t)strnlen((const char *)bytes, len);
-	printable(text, bytes, len < sizeof(text) ? len : sizeof(text) - 1);
-	row(d, ROW, "%s \"%.*s\"%s", rec->info->name, 24, text, len > 24 ? "..." : "");
+	len = (uint32_t)strnlen((const char *)bytes,
+				len < rec->len - BODY2 ? len : rec->len - BODY2);
+	fits = len <= room;
+	printable(text, bytes, fits ? len : (uint32_t)room - 3);
+	row(d, ROW, "%s \"%s\"%s", rec->info->name, text, fits ? "" : "...");
 }
 
 static void region_rows(struct dump *d, const struct dfd_rec *rec)
