@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,8 @@
  */
 struct probe {
 	uint32_t ram[16];
-	unsigned int timers, deferred, dones, resets;
+	atomic_uint timers;
+	unsigned int deferred, dones, resets;
 	int last_status;
 	bool in_call;
 	bool done_in_call;
@@ -653,7 +655,7 @@ static void test_service_thread(void **state)
 	write32(f->dev, 0, 0, 1);
 	assert_int_equal(poll(&p, 1, 5000), 1);
 	write32(f->dev, 0, 8, 1000);
-	while (!*(volatile unsigned int *)&f->p.timers)
+	while (!f->p.timers)
 		usleep(100);
 	close(fd);
 }
@@ -661,7 +663,7 @@ static void test_service_thread(void **state)
 /* Return: whether a timer of 1 ms is run by a service thread. */
 static bool timer_is_served(struct fixture *f)
 {
-	const volatile unsigned int *timers = &f->p.timers;
+	const atomic_uint *timers = &f->p.timers;
 	const uint32_t ns = 1000000;
 	unsigned int before = *timers;
 
