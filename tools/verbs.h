@@ -15,4 +15,6 @@ struct verb {
 	const char *help;
 };
 
+int devfd_run(int argc, char **argv);
+
 #endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What `devfd run` and the library that it preloads agree on. */
+#ifndef SHIM_ENV_H
+#define SHIM_ENV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The environment variable that names the devices: PATH=ADDRESS, separated by newlines. */
+#define SHIM_ENV "DEVFD_AT"
+
+#define SHIM_MAX_MOUNTS 64u
+
+/* Bytes of a path with its NUL. The kernel limits the name of a memfd, which holds it, to 249. */
+#define SHIM_MAX_PATH 200u
+
+/**
+ * shim_path_absolute() - make a path absolute, by its text alone: symbolic links are not followed
+ * @base: an absolute directory, looked at if @path is relative
+ * @path: the path
+ * @out: receives the path without `.`, `..` and double slashes; empty for the root
+ * @size: bytes of @out
+ *
+ * Return: false when @out is too small.
+ */
+bool shim_path_absolute(const char *base, const char *path, char *out, size_t size);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/shim.h"
+
+void *shim_next(_Atomic(void *) *cache, const char *name)
+{
+	void *found = atomic_load_explicit(cache, memory_order_relaxed);
+
+	if (!found) {
+		found = dlsym(RTLD_NEXT, name);
+		atomic_store_explicit(cache, found, memory_order_relaxed);
+	}
+	return found;
+}

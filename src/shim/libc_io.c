@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The functions of libc that use fds. Every other fd is passed on after a look at one word.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "shim/shim.h"
+
+#define SAME_AS(name) __attribute__((alias(#name)))
+
+/* ---- at the file position ---- */
+
+ssize_t read(int fd, void *buf, size_t len)
+{
+	struct shim_fd f;
+
+	if (!shim_fd_get(fd, &f))
+		return NEXT(read)(fd, buf, len);
+	return shim_result(shim_read(&f, fd, buf, len, SHIM_POSITION));
+}
+
+ssize_t write(int fd, const void *buf, size_t len)
+{
+	struct shim_fd f;
+
+	if (!shim_fd_get(fd, &f))
+		return NEXT(write)(fd, buf, len);
+	return shim_result(shim_write(&f, fd, buf, len, SHIM_POSITION));
+}
+
+off_t lseek(int fd, off_t off, int whence)
+{
+	struct shim_fd f;
+
+	if (!shim_fd_get(fd, &f))
+		return NEXT(lseek)(fd, off, whence);
+	return shim_result(shim_seek(&f, fd, off, whence));
+}
+
+off64_t lseek64(int fd, off64_t off, int whence) SAME_AS(lseek);
+
+/* ---- at an offset ---- */
+
+ssize_t pread(int fd, void *buf, size_t len, off_t off)
+{
+	struct shim_fd f;
+
+	if (!shim_fd_get(fd, &f))
+		return NEXT(pread)(fd, buf, len, off);
+	return shim_result(off < 0 ? -EINVAL : shim_read(&f, fd, buf, len, off));
+}
+
+ssize_t pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	struct shim_fd f;
+
+	if (!shim_fd_get(fd, &f))
+		return NEXT(pwrite)(fd, buf, len, off);
+	return shim_result(off < 0 ? -EINVAL : shim_write(&f, fd, buf, len, off));
+}
+
+ssize_t pread64(int fd, void *buf, size_t len, off64_t off) SAME_AS(pread);
+ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t off) SAME_AS(pwrite);
+
+/* ---- in several buffers: one after the other, as the kernel does for device files ---- */
+
+static ssize_t each(const struct shim_fd *f, int fd, const struct iovec *iov, int count, off_t off,
+		    bool writes)
+{
+	size_t done = 0;
+
+	if (count < 0 || count > IOV_MAX)
+		return -EINVAL;
+	for (int i = 0; i < count; i++) {
+		off_t at = off == SHIM_POSITION ? off : off + (off_t)done;
+		ssize_t n;
+
+		if (writes)
+			n = shim_write(f, fd, iov[i].iov_base, iov[i].iov_len, at);
+		else
+			n = shim_read(f, fd, iov[i].iov_base, iov[i].iov_len, at);
+		if (n < 0)
+			return done ? (ssize_t)done : n;
+		done += (size_t)n;
+		if ((size_t)n < iov[i].iov_len)
+			break;
+	}
+	return (ssize_t)done;
+}
+
+ssize_t readv(int fd, const struct iovec *iov, int count)
+{
+	struct shim_fd f;
+
+	if (!shim_fd_get(fd, &f))
+		return NEXT(readv)(fd, iov, count);
+	return shim_result(each(&f, fd, iov, count, SHIM_POSITION, false));
+}
+
+ssize_t writev(int fd, const struct iovec *iov, int count)
+{
+	struct shim_fd f;
+
+	if (!shim_fd_get(fd, &f))
+		return NEXT(writev)(fd, iov, count);
+	return shim_result(each(&f, fd, iov, count, SHIM_POSITION, true));
+}
+
+ssize_t preadv(int fd, const struct iovec *iov, int count, off_t off)
+{
+	struct shim_fd f;
+
+	if (!shim_fd_get(fd, &f))
+		return NEXT(preadv)(fd, iov, count, off);
+	return shim_result(off < 0 ? -EINVAL : each(&f, fd, iov, count, off, false));
+}
+
+ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t off)
+{
+	struct shim_fd f;
+
+	if (!shim_fd_get(fd, &f))
+		return NEXT(pwritev)(fd, iov, count, off);
+	return shim_result(off < 0 ? -EINVAL : each(&f, fd, iov, count, off, true));
+}
+
+ssize_t preadv64(int fd, const struct iovec *iov, int count, off64_t off) SAME_AS(preadv);
+ssize_t pwritev64(int fd, const struct iovec *iov, int count, off64_t off) SAME_AS(pwritev);
+
+/* ---- what programs built with _FORTIFY_SOURCE call ---- */
+
+ssize_t __read_chk(int fd, void *buf, size_t len, size_t room);
+ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)
+{
+	struct shim_fd f;
+
+	/* Too long for the buffer: libc ends the program. */
+	if (len > room || !shim_fd_get(fd, &f))
+		return NEXT(__read_chk)(fd, buf, len, room);
+	return shim_result(shim_read(&f, fd, buf, len, SHIM_POSITION));
+}
+
+ssize_t __pread_chk(int fd, void *buf, size_t len, off_t off, size_t room);
+ssize_t __pread_chk(int fd, void *buf, size_t len, off_t off, size_t room)
+{
+	struct shim_fd f;
+
+	if (len > room || !shim_fd_get(fd, &f))
+		return NEXT(__pread_chk)(fd, buf, len, off, room);
+	return shim_result(off < 0 ? -EINVAL : shim_read(&f, fd, buf, len, off));
+}
+
+ssize_t __pread64_chk(int fd, void *buf, size_t len, off_t off, size_t room) SAME_AS(__pread_chk);
+
+/* ---- the rest ---- */
+
+void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
+{
+	struct shim_fd f;
+
+	if (!(flags & MAP_ANONYMOUS) && shim_fd_get(fd, &f) &&
+	    shim_result(shim_map(&f, len, prot, flags, &fd, &off)))
+		return MAP_FAILED;
+	return NEXT(mmap)(addr, len, prot, flags, fd, off);
+}
+
+void *mmap64(void *addr, size_t len, int prot, int flags, int fd, off64_t off) SAME_AS(mmap);
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	struct shim_fd f;
+	va_list args;
+	void *arg;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	/* The kernel answers the requests that every fd has, such as FIOCLEX. */
+	if (_IOC_TYPE(request) != ';' || !shim_fd_get(fd, &f))
+		return NEXT(ioctl)(fd, request, arg);
+	return (int)shim_result(shim_ioctl(&f, (uint32_t)request, arg));
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The functions of libc that make fds: by a path, or of another fd.
+ *
+ * On the 64-bit systems that this library is for, the names with 64 are the same functions.
+ */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shim/shim.h"
+
+_Static_assert(sizeof(off_t) == 8 && sizeof(long) == 8, "made for 64-bit systems");
+
+#define SAME_AS(name) __attribute__((alias(#name)))
+
+/* Only openings that may create a file have a third argument. */
+#define MODE_ARGUMENT(flags, mode)                                                                 \
+	do {                                                                                       \
+		va_list args;                                                                      \
+		va_start(args, flags);                                                             \
+		if ((flags) & (O_CREAT | O_TMPFILE))                                               \
+			mode = va_arg(args, mode_t);                                               \
+		va_end(args);                                                                      \
+	} while (0)
+
+int open(const char *path, int flags, ...)
+{
+	struct shim_mount *m = shim_find(AT_FDCWD, path);
+	mode_t mode = 0;
+
+	if (m)
+		return (int)shim_result(shim_open(m, flags));
+	MODE_ARGUMENT(flags, mode);
+	return NEXT(open)(path, flags, mode);
+}
+
+int openat(int dirfd, const char *path, int flags, ...)
+{
+	struct shim_mount *m = shim_find(dirfd, path);
+	mode_t mode = 0;
+
+	if (m)
+		return (int)shim_result(shim_open(m, flags));
+	MODE_ARGUMENT(flags, mode);
+	return NEXT(openat)(dirfd, path, flags, mode);
+}
+
+int creat(const char *path, mode_t mode)
+{
+	struct shim_mount *m = shim_find(AT_FDCWD, path);
+
+	if (m)
+		return (int)shim_result(shim_open(m, O_WRONLY));
+	return NEXT(creat)(path, mode);
+}
+
+int open64(const char *path, int flags, ...) SAME_AS(open);
+int openat64(int dirfd, const char *path, int flags, ...) SAME_AS(openat);
+int creat64(const char *path, mode_t mode) SAME_AS(creat);
+
+/* What programs built with _FORTIFY_SOURCE call when they pass no mode. */
+int __open_2(const char *path, int flags);
+int __open_2(const char *path, int flags)
+{
+	struct shim_mount *m = shim_find(AT_FDCWD, path);
+
+	return m ? (int)shim_result(shim_open(m, flags)) : NEXT(__open_2)(path, flags);
+}
+
+int __openat_2(int dirfd, const char *path, int flags);
+int __openat_2(int dirfd, const char *path, int flags)
+{
+	struct shim_mount *m = shim_find(dirfd, path);
+
+	return m ? (int)shim_result(shim_open(m, flags)) : NEXT(__openat_2)(dirfd, path, flags);
+}
+
+int __open64_2(const char *path, int flags) SAME_AS(__open_2);
+int __openat64_2(int dirfd, const char *path, int flags) SAME_AS(__openat_2);
+
+/* ---- stdio: opens and reads inside libc, so it gets the memfd by its own name ---- */
+
+/* Creating and truncating is not for devices: "w" and "a" become "r+". */
+static const char *device_mode(const char *mode)
+{
+	if (mode[0] == 'r')
+		return mode;
+	return strchr(mode, 'e') ? "r+e" : "r+";
+}
+
+static FILE *opened(FILE *stream, struct shim_mount *m)
+{
+	/* A number beyond the array is no device, but reads as the table all the same. */
+	if (stream)
+		shim_fd_add(fileno(stream), m);
+	return stream;
+}
+
+FILE *fopen(const char *path, const char *mode)
+{
+	struct shim_mount *m = shim_find(AT_FDCWD, path);
+	char table[32];
+
+	if (!m)
+		return NEXT(fopen)(path, mode);
+	if (shim_result(shim_stdio_path(m, table, sizeof(table))))
+		return NULL;
+	return opened(NEXT(fopen)(table, device_mode(mode)), m);
+}
+
+FILE *freopen(const char *path, const char *mode, FILE *stream)
+{
+	struct shim_mount *m = shim_find(AT_FDCWD, path);
+	char table[32];
+
+	if (!m)
+		return NEXT(freopen)(path, mode, stream);
+	if (shim_result(shim_stdio_path(m, table, sizeof(table))))
+		return NULL;
+	return opened(NEXT(freopen)(table, device_mode(mode), stream), m);
+}
+
+FILE *fopen64(const char *path, const char *mode) SAME_AS(fopen);
+FILE *freopen64(const char *path, const char *mode, FILE *stream) SAME_AS(freopen);
+
+/* ---- duplicates ---- */
+
+int dup(int fd)
+{
+	return shim_fd_copy(fd, NEXT(dup)(fd));
+}
+
+int dup2(int fd, int to)
+{
+	return shim_fd_copy(fd, NEXT(dup2)(fd, to));
+}
+
+int dup3(int fd, int to, int flags)
+{
+	return shim_fd_copy(fd, NEXT(dup3)(fd, to, flags));
+}
+
+int fcntl(int fd, int command, ...)
+{
+	va_list args;
+	void *arg;
+	int ret;
+
+	/* As libc does: whatever its type, an argument travels like a pointer. */
+	va_start(args, command);
+	arg = va_arg(args, void *);
+	va_end(args);
+	ret = NEXT(fcntl)(fd, command, arg);
+	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
+		shim_fd_copy(fd, ret);
+	return ret;
+}
+
+int fcntl64(int fd, int command, ...) SAME_AS(fcntl);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The functions of libc that look at files without opening them: a device looks like a character
+ * device that everybody may read and write. So no program believes that it knows a size, and none
+ * tries to copy holes or to map the file as a whole.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shim/shim.h"
+
+#define SAME_AS(name) __attribute__((alias(#name)))
+
+static int fill(const struct shim_mount *m, struct stat *st)
+{
+	*st = (struct stat){
+		.st_mode = S_IFCHR | 0666,
+		.st_nlink = 1,
+		.st_ino = m->number,
+		.st_blksize = 4096,
+	};
+	return 0;
+}
+
+static int fill_x(const struct shim_mount *m, struct statx *st)
+{
+	*st = (struct statx){
+		.stx_mask = STATX_BASIC_STATS,
+		.stx_mode = S_IFCHR | 0666,
+		.stx_nlink = 1,
+		.stx_ino = m->number,
+		.stx_blksize = 4096,
+	};
+	return 0;
+}
+
+/* What a call that takes a directory and a path means: a path, or with AT_EMPTY_PATH the fd. */
+static struct shim_mount *find(int dirfd, const char *path, int flags)
+{
+	struct shim_fd f;
+
+	if ((flags & AT_EMPTY_PATH) && path && !*path)
+		return shim_fd_get(dirfd, &f) ? f.mount : NULL;
+	return shim_find(dirfd, path);
+}
+
+int stat(const char *path, struct stat *st)
+{
+	struct shim_mount *m = shim_find(AT_FDCWD, path);
+
+	return m ? fill(m, st) : NEXT(stat)(path, st);
+}
+
+int lstat(const char *path, struct stat *st)
+{
+	struct shim_mount *m = shim_find(AT_FDCWD, path);
+
+	return m ? fill(m, st) : NEXT(lstat)(path, st);
+}
+
+int fstat(int fd, struct stat *st)
+{
+	struct shim_fd f;
+
+	return shim_fd_get(fd, &f) ? fill(f.mount, st) : NEXT(fstat)(fd, st);
+}
+
+int fstatat(int dirfd, const char *path, struct stat *st, int flags)
+{
+	struct shim_mount *m = find(dirfd, path, flags);
+
+	return m ? fill(m, st) : NEXT(fstatat)(dirfd, path, st, flags);
+}
+
+int statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *st)
+{
+	struct shim_mount *m = find(dirfd, path, flags);
+
+	return m ? fill_x(m, st) : NEXT(statx)(dirfd, path, flags, mask, st);
+}
+
+/* The same structure on 64-bit systems. */
+int stat64(const char *path, struct stat64 *st) SAME_AS(stat);
+int lstat64(const char *path, struct stat64 *st) SAME_AS(lstat);
+int fstat64(int fd, struct stat64 *st) SAME_AS(fstat);
+int fstatat64(int dirfd, const char *path, struct stat64 *st, int flags) SAME_AS(fstatat);
+
+/* What programs call that were linked with a glibc older than 2.33. */
+int __xstat(int version, const char *path, struct stat *st);
+int __xstat(int version, const char *path, struct stat *st)
+{
+	struct shim_mount *m = shim_find(AT_FDCWD, path);
+
+	return m ? fill(m, st) : NEXT(__xstat)(version, path, st);
+}
+
+int __lxstat(int version, const char *path, struct stat *st);
+int __lxstat(int version, const char *path, struct stat *st)
+{
+	struct shim_mount *m = shim_find(AT_FDCWD, path);
+
+	return m ? fill(m, st) : NEXT(__lxstat)(version, path, st);
+}
+
+int __fxstat(int version, int fd, struct stat *st);
+int __fxstat(int version, int fd, struct stat *st)
+{
+	struct shim_fd f;
+
+	return shim_fd_get(fd, &f) ? fill(f.mount, st) : NEXT(__fxstat)(version, fd, st);
+}
+
+int __fxstatat(int version, int dirfd, const char *path, struct stat *st, int flags);
+int __fxstatat(int version, int dirfd, const char *path, struct stat *st, int flags)
+{
+	struct shim_mount *m = find(dirfd, path, flags);
+
+	return m ? fill(m, st) : NEXT(__fxstatat)(version, dirfd, path, st, flags);
+}
+
+int __xstat64(int version, const char *path, struct stat *st) SAME_AS(__xstat);
+int __lxstat64(int version, const char *path, struct stat *st) SAME_AS(__lxstat);
+int __fxstat64(int version, int fd, struct stat *st) SAME_AS(__fxstat);
+int __fxstatat64(int version, int dirfd, const char *path, struct stat *st, int flags)
+	SAME_AS(__fxstatat);
+
+/* ---- permissions ---- */
+
+static int allowed(int mode)
+{
+	return (int)shim_result(mode & X_OK ? -EACCES : 0);
+}
+
+int access(const char *path, int mode)
+{
+	return shim_find(AT_FDCWD, path) ? allowed(mode) : NEXT(access)(path, mode);
+}
+
+int faccessat(int dirfd, const char *path, int mode, int flags)
+{
+	return find(dirfd, path, flags) ? allowed(mode) : NEXT(faccessat)(dirfd, path, mode, flags);
+}
+
+int euidaccess(const char *path, int mode)
+{
+	return shim_find(AT_FDCWD, path) ? allowed(mode) : NEXT(euidaccess)(path, mode);
+}
+
+int eaccess(const char *path, int mode) SAME_AS(euidaccess);

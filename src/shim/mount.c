@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Paths with a device behind them: finding, opening and forking.
+ *
+ * A device is opened at the first use of its path in a process and lives as long as the process,
+ * because nobody tells when the last fd goes away. The next opening looks: if no fd is left, the
+ * device is put back as a kernel driver would have left it, interrupts off and reset.
+ *
+ * After fork() the child has a copy of the device in the state of that moment.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <devfd/open.h>
+#include <devfd/table.h>
+
+#include "device/process.h"
+#include "shim/shim.h"
+
+/* Set up before main() and constant from then on, but for what their locks guard. */
+static struct shim_mount mounts[SHIM_MAX_MOUNTS];
+static uint32_t num_mounts;
+
+/* This thread is opening a device: what it opens on the way are files, not mounts. */
+static __thread bool opening;
+
+/* ---- finding ---- */
+
+/* The directory that a relative path starts from. */
+static bool start_directory(int dirfd, char *out, size_t size)
+{
+	char link[32];
+	ssize_t n;
+
+	if (dirfd == AT_FDCWD)
+		return getcwd(out, size);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+	n = readlink(link, out, size);
+	if (n < 0 || (size_t)n >= size)
+		return false;
+	out[n] = '\0';
+	return true;
+}
+
+static bool same_path(const struct shim_mount *m, int dirfd, const char *path)
+{
+	char base[4096], absolute[SHIM_MAX_PATH];
+	int saved = errno;
+	bool same;
+
+	same = (path[0] == '/' || start_directory(dirfd, base, sizeof(base))) &&
+	       shim_path_absolute(base, path, absolute, sizeof(absolute)) &&
+	       !strcmp(absolute, m->path);
+	errno = saved;
+	return same;
+}
+
+struct shim_mount *shim_find(int dirfd, const char *path)
+{
+	const char *slash, *base;
+
+	if (!path || !num_mounts || opening)
+		return NULL;
+	/* Nearly every other path has another last component, and that is all it costs. */
+	slash = strrchr(path, '/');
+	base = slash ? slash + 1 : path;
+	for (uint32_t i = 0; i < num_mounts; i++) {
+		if (!strcmp(mounts[i].base, base) && same_path(&mounts[i], dirfd, path))
+			return &mounts[i];
+	}
+	return NULL;
+}
+
+struct shim_mount *shim_mount_number(uint32_t number)
+{
+	return number && number <= num_mounts ? &mounts[number - 1] : NULL;
+}
+
+static void memfd_name(const struct shim_mount *m, char out[SHIM_MAX_PATH + 8])
+{
+	snprintf(out, SHIM_MAX_PATH + 8, "devfd:%s", m->path);
+}
+
+struct shim_mount *shim_mount_of_memfd(const char *link)
+{
+	char name[SHIM_MAX_PATH + 8];
+
+	for (uint32_t i = 0; i < num_mounts; i++) {
+		size_t n;
+
+		memfd_name(&mounts[i], name);
+		n = strlen(name);
+		if (!strncmp(link, "/memfd:", 7) && !strncmp(link + 7, name, n) &&
+		    !strcmp(link + 7 + n, " (deleted)"))
+			return &mounts[i];
+	}
+	return NULL;
+}
+
+/* ---- opening ---- */
+
+static int write_table(const struct dfd_desc *desc, int fd)
+{
+	struct dfd_table_cursor cursor = { 0 };
+	char piece[4096];
+	off_t pos = 0;
+	size_t n;
+
+	while ((n = dfd_table_read(desc, &cursor, (uint64_t)pos, piece, sizeof(piece)))) {
+		if (pwrite(fd, piece, n, pos) != (ssize_t)n)
+			return -EIO;
+		pos += (off_t)n;
+	}
+	return fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+		       ? -errno
+		       : 0;
+}
+
+static int make_memfd(const struct shim_mount *m)
+{
+	char name[SHIM_MAX_PATH + 8];
+	int fd, ret;
+
+	memfd_name(m, name);
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -errno;
+	ret = write_table(dfd_device_desc(m->dev), fd);
+	if (!ret)
+		return fd;
+	close(fd);
+	return ret;
+}
+
+static int open_device(struct shim_mount *m)
+{
+	int ret = dfd_open(m->address, &m->dev, NULL);
+
+	if (ret)
+		return ret;
+	m->file = dfd_file_new(m->dev);
+	m->memfd = m->file ? make_memfd(m) : -ENOMEM;
+	if (m->memfd >= 0)
+		return 0;
+	dfd_file_free(m->file);
+	dfd_device_close(m->dev);
+	m->dev = NULL;
+	return m->memfd;
+}
+
+/* What is missing of: the device, its table, the thread that serves it. */
+static int start(struct shim_mount *m)
+{
+	int low[SHIM_LOW_FDS], ret = 0;
+
+	opening = true;
+	shim_low_fds_take(low, SHIM_LOW_FDS);
+	if (!m->dev)
+		ret = open_device(m);
+	if (!ret)
+		ret = dfd_service_thread(m->dev);
+	m->served = !ret;
+	shim_low_fds_release(low, SHIM_LOW_FDS);
+	opening = false;
+	return ret;
+}
+
+int shim_lock(struct shim_mount *m)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&m->lock);
+	if (!m->served)
+		ret = start(m);
+	if (ret)
+		pthread_mutex_unlock(&m->lock);
+	return ret;
+}
+
+void shim_unlock(struct shim_mount *m)
+{
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* The last fd is gone: put the device back into the state in which the next one finds it. */
+static void released(struct shim_mount *m)
+{
+	const struct dfd_desc *desc = dfd_device_desc(m->dev);
+
+	for (uint32_t i = 0; i < dfd_desc_irq_limit(desc); i++) {
+		const struct dfd_irq_set off = {
+			.flags = DFD_IRQ_DATA_NONE | DFD_IRQ_ACTION_TRIGGER,
+			.index = i,
+		};
+
+		if (dfd_desc_vectors(desc, i))
+			dfd_set_irqs(m->dev, &off);
+	}
+	dfd_device_reset(m->dev);
+}
+
+/* As shim_lock(), for a new opening: @path receives what to open. */
+static int lock_for_open(struct shim_mount *m, char *path, size_t size)
+{
+	bool first = !m->dev;
+	int ret = shim_lock(m);
+
+	if (ret)
+		return ret;
+	if (!first && !shim_fd_any(m))
+		released(m);
+	snprintf(path, size, "/proc/self/fd/%d", m->memfd);
+	return 0;
+}
+
+int shim_open(struct shim_mount *m, int flags)
+{
+	/* The others make no sense on a device, or would not work on a sealed file. */
+	const int keep = O_ACCMODE | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOATIME;
+	char path[32];
+	int fd, ret;
+
+	if (flags & O_DIRECTORY)
+		return -ENOTDIR;
+	if ((flags & O_CREAT) && (flags & O_EXCL))
+		return -EEXIST;
+	ret = lock_for_open(m, path, sizeof(path));
+	if (ret)
+		return ret;
+	fd = NEXT(open)(path, flags & keep);
+	ret = fd < 0 ? -errno : shim_fd_add(fd, m);
+	shim_unlock(m);
+	if (ret && fd >= 0)
+		close(fd);
+	return ret ? ret : fd;
+}
+
+int shim_stdio_path(struct shim_mount *m, char *out, size_t size)
+{
+	int ret = lock_for_open(m, out, size);
+
+	if (!ret)
+		shim_unlock(m);
+	return ret;
+}
+
+/* ---- forking: no thread of the parent may be inside a device at that moment ---- */
+
+static void fork_prepare(void)
+{
+	for (uint32_t i = 0; i < num_mounts; i++) {
+		pthread_mutex_lock(&mounts[i].lock);
+		if (mounts[i].dev)
+			device_fork_prepare(mounts[i].dev);
+	}
+}
+
+static void fork_parent(void)
+{
+	for (uint32_t i = 0; i < num_mounts; i++) {
+		if (mounts[i].dev)
+			device_fork_parent(mounts[i].dev);
+		pthread_mutex_unlock(&mounts[i].lock);
+	}
+}
+
+static void fork_child(void)
+{
+	for (uint32_t i = 0; i < num_mounts; i++) {
+		if (mounts[i].dev)
+			device_fork_child(mounts[i].dev);
+		/* Started again when the device is used; most children only execute a program. */
+		mounts[i].served = false;
+		pthread_mutex_unlock(&mounts[i].lock);
+	}
+	shim_fd_forked();
+}
+
+/* ---- setting up ---- */
+
+/* What is not understood is passed over: devfd run has checked it. */
+static void add_mount(char *line)
+{
+	struct shim_mount *m = &mounts[num_mounts];
+	char *equals = strchr(line, '=');
+
+	if (!equals || num_mounts == SHIM_MAX_MOUNTS)
+		return;
+	*equals = '\0';
+	if (!shim_path_absolute("/", line, m->path, sizeof(m->path)) || !m->path[0])
+		return;
+	m->base = strrchr(m->path, '/') + 1;
+	m->address = equals + 1;
+	m->number = ++num_mounts;
+	pthread_mutex_init(&m->lock, NULL);
+}
+
+__attribute__((constructor)) static void set_up(void)
+{
+	const char *env = getenv(SHIM_ENV);
+	char *lines = env ? strdup(env) : NULL, *rest = lines, *line;
+
+	/* Never freed: the addresses stay in there. */
+	while ((line = strsep(&rest, "\n")))
+		add_mount(line);
+	if (!num_mounts)
+		return;
+	shim_fd_adopt();
+	pthread_atfork(fork_prepare, fork_parent, fork_child);
+}

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+# Sourced by the tests here: $status, and a directory of their own.
+set -u
+edu=/dev/devfd/edu
+shapes=/dev/devfd/shapes
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+status=0
+
+fail() { # TEXT...
+	echo "FAIL: $*"
+	status=1
+}
+
+same() { # WHAT WANTED GOT
+	[[ $2 == "$3" ]] || fail "$1: wanted \"$2\", got \"$3\""
+}
+
+run() { # PROGRAM...: with two devices at their paths
+	"$DEVFD" run --at $edu=model:edu --at $shapes=model:shapes -- "$@"
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* devfd run: a program that finds devices at paths. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <devfd/open.h>
+
+#include "program.h"
+#include "shim/env.h"
+#include "tool.h"
+#include "verbs.h"
+
+#define SHIM_NAME "libdevfd-shim.so"
+
+/** struct run - what is to be run, and with what */
+struct run {
+	char paths[SHIM_MAX_MOUNTS][SHIM_MAX_PATH];
+	const char *addresses[SHIM_MAX_MOUNTS];
+	unsigned int count;
+	bool verbose;
+};
+
+static int usage(FILE *out)
+{
+	fputs("usage: devfd run [-v] --at PATH=ADDRESS [--at ...] [--] PROGRAM [ARGUMENT]...\n"
+	      "\n"
+	      "Runs a program that finds the device of ADDRESS at PATH: open, read, lseek, pread,\n"
+	      "pwrite, mmap, ioctl, poll, dup and close work on it.\n"
+	      "\n"
+	      "  --at PATH=ADDRESS  put a device at a path, which need not exist\n"
+	      "  -v, --verbose      say what is put where\n"
+	      "  --help             this text\n",
+	      out);
+	return out == stderr ? TOOL_USAGE : TOOL_OK;
+}
+
+/* ---- what to put where ---- */
+
+static int add_path(struct run *run, const char *text, size_t len)
+{
+	char *out = run->paths[run->count], path[PATH_MAX], cwd[PATH_MAX];
+
+	if (len >= sizeof(path) || snprintf(path, sizeof(path), "%.*s", (int)len, text) == 0)
+		return tool_fail(TOOL_USAGE, "--at %s: PATH is empty or too long", text);
+	if (path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
+		return tool_fail(TOOL_FAILED, "the working directory: %s", strerror(errno));
+	if (!shim_path_absolute(cwd, path, out, SHIM_MAX_PATH))
+		return tool_fail(TOOL_USAGE, "%s: a path may have at most %u bytes", path,
+				 SHIM_MAX_PATH - 1);
+	if (!*out)
+		return tool_fail(TOOL_USAGE, "%s: the root directory cannot be a device", path);
+	for (unsigned int i = 0; i < run->count; i++) {
+		if (!strcmp(run->paths[i], out))
+			return tool_fail(TOOL_USAGE, "%s: has two devices; give each its own path",
+					 out);
+	}
+	return 0;
+}
+
+static int add(struct run *run, const char *text)
+{
+	const char *equals = strchr(text, '=');
+	int ret;
+
+	if (!equals)
+		return tool_fail(TOOL_USAGE, "--at %s: has no \"=\"; write --at PATH=ADDRESS",
+				 text);
+	if (strchr(text, '\n'))
+		return tool_fail(TOOL_USAGE, "--at %s: a newline is not allowed here", text);
+	if (run->count == SHIM_MAX_MOUNTS)
+		return tool_fail(TOOL_USAGE, "--at %s: at most %u devices", text, SHIM_MAX_MOUNTS);
+	ret = add_path(run, text, (size_t)(equals - text));
+	if (!ret)
+		run->addresses[run->count++] = equals + 1;
+	return ret;
+}
+
+/* The program would only see an errno: open each device once and say what is wrong. */
+static int try_device(const struct run *run, unsigned int i)
+{
+	struct dfd_device *dev;
+	struct dfd_error err;
+
+	if (dfd_open(run->addresses[i], &dev, &err))
+		return tool_fail(TOOL_FAILED, "%s: %s", run->addresses[i], err.text);
+	dfd_device_close(dev);
+	if (run->verbose)
+		fprintf(stderr, "devfd run: %s is %s\n", run->paths[i], run->addresses[i]);
+	return 0;
+}
+
+/* ---- what to run it with ---- */
+
+/* Installed, the library has its place relative to ours; built, too. */
+static int find_shim(char *out, size_t size)
+{
+	static const char *const places[] = { DEVFD_SHIM_DIR, "../src/shim" };
+	char self[PATH_MAX], path[2 * PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (!slash)
+		return tool_fail(TOOL_FAILED, "/proc/self/exe: %s; is /proc mounted?",
+				 strerror(errno));
+	*slash = '\0';
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		snprintf(path, sizeof(path), "%s/%s/" SHIM_NAME, self, places[i]);
+		if (shim_path_absolute("/", path, out, size) && !access(out, R_OK))
+			return 0;
+	}
+	return tool_fail(TOOL_FAILED, SHIM_NAME ": not found beside %s; is devfd fully installed?",
+			 self);
+}
+
+static int set_preload(const struct run *run)
+{
+	const char *others = getenv("LD_PRELOAD");
+	char shim[PATH_MAX], *value = NULL;
+	int ret = find_shim(shim, sizeof(shim));
+
+	if (ret)
+		return ret;
+	/* They separate entries of LD_PRELOAD, and nothing quotes them. */
+	if (strpbrk(shim, " :"))
+		return tool_fail(TOOL_FAILED,
+				 "%s: cannot be preloaded from a path with a space or colon", shim);
+	if (asprintf(&value, "%s%s%s", shim, others ? ":" : "", others ? others : "") < 0 ||
+	    setenv("LD_PRELOAD", value, 1))
+		ret = tool_fail(TOOL_FAILED, "out of memory");
+	free(value);
+	if (!ret && run->verbose)
+		fprintf(stderr, "devfd run: preloading %s\n", shim);
+	return ret;
+}
+
+static int set_devices(const struct run *run)
+{
+	char *value = NULL;
+	size_t size;
+	FILE *out = open_memstream(&value, &size);
+	int ret = 0;
+
+	for (unsigned int i = 0; out && i < run->count; i++)
+		fprintf(out, "%s%s=%s", i ? "\n" : "", run->paths[i], run->addresses[i]);
+	if (!out || fclose(out) || setenv(SHIM_ENV, value, 1))
+		ret = tool_fail(TOOL_FAILED, "out of memory");
+	free(value);
+	return ret;
+}
+
+/* ---- running ---- */
+
+static int run_program(const struct run *run, char **argv)
+{
+	char path[PATH_MAX];
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < run->count; i++)
+		ret = try_device(run, i);
+	if (!ret)
+		ret = program_check(argv[0], path, sizeof(path));
+	if (!ret)
+		ret = set_devices(run);
+	if (!ret)
+		ret = set_preload(run);
+	if (ret)
+		return ret;
+	execvp(argv[0], argv);
+	tool_fail(0, "%s: %s", path, strerror(errno));
+	return PROGRAM_REFUSED;
+}
+
+int devfd_run(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "at", required_argument, NULL, 256 },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 257 },
+		{ 0 },
+	};
+	static const char shorts[] = "+:v";
+	static struct run run;
+	int c, ret = 0;
+
+	tool_start("devfd run");
+	while (!ret && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		if (c == 256)
+			ret = add(&run, optarg);
+		else if (c == 257)
+			return usage(stdout);
+		else if (c == 'v')
+			run.verbose = true;
+		else
+			ret = tool_bad_option(argv, shorts, c);
+	}
+	if (ret)
+		return ret;
+	if (!run.count)
+		return tool_fail(TOOL_USAGE, "no --at PATH=ADDRESS; see devfd run --help");
+	if (optind == argc)
+		return tool_fail(TOOL_USAGE, "no program to run; see devfd run --help");
+	return run_program(&run, argv + optind);
+}
