@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+# Completion for bash: addresses, options, verbs. Also loaded under the name of lsvfio.
+
+# Models by name, PCI functions of the machine, and files behind dtb: and file:.
+_devfd_addresses() { # PREFIX WORD
+	local prefix=$1 word=$2 name
+	case $word in
+	model:*)
+		name=$(lsvfio model: 2>/dev/null | sed -n 's/^\([^ :]*\):.*/model:\1/p')
+		COMPREPLY=($(compgen -P "$prefix" -W "$name" -- "$word"))
+		;;
+	sysfs:*)
+		name=$(cd /sys/bus/pci/devices 2>/dev/null && printf 'sysfs:%s ' *)
+		COMPREPLY=($(compgen -P "$prefix" -W "$name" -- "$word"))
+		;;
+	dtb:* | file:*)
+		COMPREPLY=($(compgen -P "$prefix${word%%:*}:" -f -- "${word#*:}"))
+		compopt -o nospace
+		;;
+	*)
+		COMPREPLY=($(compgen -P "$prefix" -W "model: sysfs: dtb: file:" -- "$word"))
+		compopt -o nospace
+		;;
+	esac
+}
+
+# Colons and equals signs end words for readline: put the word together, complete it, and give back
+# what lies behind the last of them.
+_devfd_word() {
+	local line=${COMP_LINE:0:COMP_POINT}
+	printf %s "${line##*[[:space:]]}"
+}
+
+_devfd_trim() { # WORD
+	local before=
+	case $COMP_WORDBREAKS in *:*) [[ $1 == *:* ]] && before=${1%"${1##*:}"} ;; esac
+	if [[ $COMP_WORDBREAKS == *=* && $1 == *=* && ${1##*=} != *:* ]]; then
+		before=${1%"${1##*=}"}
+	fi
+	COMPREPLY=("${COMPREPLY[@]#"$before"}")
+}
+
+_lsvfio() {
+	local word
+	word=$(_devfd_word)
+	COMPREPLY=()
+	case $word in
+	--via=*) COMPREPLY=($(compgen -P --via= -W "table ioctl vfio both" -- "${word#*=}")) ;;
+	--save=*) COMPREPLY=($(compgen -P --save= -f -- "${word#*=}")) ;;
+	--root=*) COMPREPLY=($(compgen -P --root= -d -- "${word#*=}")) ;;
+	-*)
+		COMPREPLY=($(compgen -W "-v --verbose -J --json --table --via= --save= --root=
+			--help --version" -- "$word"))
+		[[ ${COMPREPLY-} == *= ]] && compopt -o nospace
+		;;
+	*) _devfd_addresses "" "$word" ;;
+	esac
+	_devfd_trim "$word"
+}
+
+_devfd() {
+	local word verbs
+	word=$(_devfd_word)
+	COMPREPLY=()
+	if ((COMP_CWORD == 1)); then
+		verbs=$(devfd help 2>/dev/null | sed -n 's/^  \([a-z]*\) .*/\1/p')
+		COMPREPLY=($(compgen -W "$verbs --help --version" -- "$word"))
+	elif [[ $word == *=* ]]; then
+		_devfd_addresses "${word%%=*}=" "${word#*=}"
+	elif [[ $word == -* ]]; then
+		COMPREPLY=($(compgen -W "--at --verbose --help --" -- "$word"))
+	else
+		COMPREPLY=($(compgen -f -- "$word"))
+	fi
+	_devfd_trim "$word"
+}
+
+complete -F _lsvfio lsvfio
+complete -F _devfd devfd
