@@ -222,7 +222,7 @@ static int move(const struct mapping *m, uint64_t iova, uint8_t *in, const uint8
 	if (m->ptr) {
 		if (in)
 			memcpy(in, m->ptr + offset, len);
-		else
+		else if (out)
 			memcpy(m->ptr + offset, out, len);
 		return 0;
 	}

@@ -118,7 +118,7 @@ int dfd_irq_enable(struct dfd_device *dev, uint32_t index, uint32_t count)
 	if (!count || count > dfd_desc_vectors(dev->desc, index))
 		return -EINVAL;
 	ret = new_wait(index, count, &w);
-	if (ret)
+	if (!w)
 		return ret;
 	set.fds = w->fds;
 	ret = dfd_set_irqs(dev, &set);

@@ -72,7 +72,7 @@ static const char *in_dir(const char *scheme, const char *name)
 
 static struct dfd_device *save_and_open(struct dfd_device *dev)
 {
-	struct dfd_device *again;
+	struct dfd_device *again = NULL;
 	struct dfd_error err;
 
 	if (dfd_save(dev, in_dir("", "a.dfd"), &err) ||

@@ -278,6 +278,7 @@ static bool has_action(const struct dfd_desc *desc, const struct vfio_irq_set *s
 static int check_eventfds(int32_t *fds, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.*): all @count have been copied in */
 		if (fds[i] < 0)
 			fds[i] = -1;
 		else if (!dfd_is_eventfd(fds[i]))

@@ -113,7 +113,7 @@ static int view_fact(struct dfd_asker *a, struct dfd_desc_builder *b, enum dfd_f
 {
 	const struct dfd_fact_info *info = &dfd_fact_infos[fact];
 	uint32_t id = info->number;
-	uint64_t value;
+	uint64_t value = 0;
 	int ret;
 
 	if (info->tell == DFD_TELL_YES && !dfd_view_config_fact(config, fact, &value))
@@ -132,7 +132,7 @@ static int view_fact(struct dfd_asker *a, struct dfd_desc_builder *b, enum dfd_f
 static int view_parts(struct dfd_asker *a, struct dfd_desc_builder *b, uint64_t flags,
 		      struct dfd_view_config *config)
 {
-	uint32_t regions, irqs;
+	uint32_t regions = 0, irqs = 0;
 	int ret = ask_count(a, VFIO_DEVICE_GET_NUM_REGIONS, "regions", DFD_MAX_REGION_INDEX + 1,
 			    &regions);
 

@@ -293,7 +293,7 @@ static int ask_device(struct dfd_asker *a, struct info *answer, struct vfio_devi
 int dfd_view_vfio(struct dfd_asker *a, struct dfd_view *out)
 {
 	struct dfd_view_config config = { 0 };
-	struct vfio_device_info info;
+	struct vfio_device_info info = { 0 };
 	struct info answer = { 0 };
 	struct caps caps = { 0 };
 	int ret = ask_device(a, &answer, &info, &caps);

@@ -21,12 +21,15 @@ struct dfd_names {
 
 static _Thread_local jmp_buf *broken_file;
 
-_Noreturn static void broken(char *msg, ...)
+/* libpci's type. */
+/* NOLINTNEXTLINE(readability-non-const-parameter) */
+static void __attribute__((noreturn)) broken(char *msg, ...)
 {
 	(void)msg;
 	longjmp(*broken_file, 1);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): as above */
 static void quiet(char *msg, ...)
 {
 	(void)msg;
@@ -93,15 +96,15 @@ static void strip_number(char *name, uint32_t class)
 const char *dfd_names_find(struct dfd_names *names, char *buf, size_t len, enum dfd_names_kind kind,
 			   const uint32_t *id)
 {
-	const char *name;
+	const char *volatile name = NULL;
 	jmp_buf here;
 
 	if (!names)
 		return NULL;
 	broken_file = &here;
-	if (setjmp(here))
-		return NULL;
-	name = find(names->pci, buf, (int)len, kind, id);
+	if (!setjmp(here))
+		name = find(names->pci, buf, (int)len, kind, id);
+	broken_file = NULL;
 	if (name && kind == DFD_NAMES_CLASS)
 		strip_number(buf, id[0]);
 	return name;

@@ -237,7 +237,7 @@ static int read_irq(struct reader *t, const struct dfd_rec *rec)
 static int read_fact(struct reader *t, const struct dfd_rec *rec)
 {
 	enum dfd_fact fact = (enum dfd_fact)rec->info->fact;
-	const char *str;
+	const char *str = NULL;
 	int ret;
 
 	if (dfd_fact_infos[fact].kind != DFD_FACT_STR) {
