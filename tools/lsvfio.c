@@ -128,7 +128,7 @@ static int list_device(struct options *opt, const char *address, struct dfd_devi
 static int show(struct options *opt, const char *address)
 {
 	const size_t len = strlen(address);
-	struct dfd_device *dev;
+	struct dfd_device *dev = NULL;
 	int status;
 
 	if (len && address[len - 1] == ':' && !dfd_open_help(address, print_line, NULL))

@@ -25,7 +25,7 @@ int tool_fail(enum tool_status status, const char *fmt, ...)
 	vfprintf(stderr, fmt, args);
 	va_end(args);
 	fputc('\n', stderr);
-	return status;
+	return (int)status;
 }
 
 int tool_bad_option(char **argv, const char *shorts, int c)

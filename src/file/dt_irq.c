@@ -167,7 +167,7 @@ static int too_many(const char *name, struct dfd_error *err)
 static int add_plain(const struct dt_node *n, const struct dt_cells *cells,
 		     struct dfd_desc_builder *b, struct dfd_error *err)
 {
-	struct controller c = { 0 };
+	struct controller c = { .cells = 1 };
 	int ret = find_parent(n, &c, err);
 
 	if (ret)
