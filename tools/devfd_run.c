@@ -140,8 +140,10 @@ static int set_preload(const struct run *run)
 	return ret;
 }
 
+/* Inside another devfd run, its devices stay, behind our own. */
 static int set_devices(const struct run *run)
 {
+	const char *others = getenv(SHIM_ENV);
 	char *value = NULL;
 	size_t size;
 	FILE *out = open_memstream(&value, &size);
@@ -149,6 +151,8 @@ static int set_devices(const struct run *run)
 
 	for (unsigned int i = 0; out && i < run->count; i++)
 		fprintf(out, "%s%s=%s", i ? "\n" : "", run->paths[i], run->addresses[i]);
+	if (out && others)
+		fprintf(out, "\n%s", others);
 	if (!out || fclose(out) || setenv(SHIM_ENV, value, 1))
 		ret = tool_fail(TOOL_FAILED, "out of memory");
 	free(value);

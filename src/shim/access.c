@@ -88,14 +88,14 @@ static ssize_t transfer(const struct shim_fd *f, int fd, void *in, const void *o
 
 ssize_t shim_read(const struct shim_fd *f, int fd, void *buf, size_t len, off_t off)
 {
-	if (f->access == O_WRONLY)
+	if (f->access != O_RDONLY && f->access != O_RDWR)
 		return -EBADF;
 	return len ? transfer(f, fd, buf, NULL, len, off) : 0;
 }
 
 ssize_t shim_write(const struct shim_fd *f, int fd, const void *buf, size_t len, off_t off)
 {
-	if (f->access == O_RDONLY)
+	if (f->access != O_WRONLY && f->access != O_RDWR)
 		return -EBADF;
 	return len ? transfer(f, fd, NULL, buf, len, off) : 0;
 }
@@ -142,7 +142,7 @@ int shim_map(const struct shim_fd *f, size_t len, int prot, int flags, int *fd, 
 	uint64_t within;
 	int ret;
 
-	if (f->access == O_WRONLY || (writes && f->access == O_RDONLY))
+	if (f->access != O_RDWR && (writes || f->access != O_RDONLY))
 		return -EACCES;
 	if (!len || *off < 0)
 		return -EINVAL;

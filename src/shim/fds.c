@@ -24,14 +24,27 @@ static atomic_int limit;
 /* The process whose table of fds the entries describe; another one in a child of vfork(). */
 static pid_t owner;
 
-static int get_inode(int fd, uint64_t *inode)
+/* All memfds have the same. */
+static _Atomic(dev_t) memfd_dev;
+
+bool shim_vforked(void)
+{
+	return getpid() != owner;
+}
+
+uint64_t shim_memfd_inode(int fd)
 {
 	struct stat st;
 
-	if (NEXT(fstat)(fd, &st))
-		return -errno;
-	*inode = st.st_ino & (UINT64_MAX >> 16);
-	return 0;
+	return NEXT(fstat)(fd, &st) || st.st_dev != memfd_dev ? 0 : st.st_ino & UINT64_MAX >> 16;
+}
+
+void shim_memfd_seen(int fd)
+{
+	struct stat st;
+
+	if (!NEXT(fstat)(fd, &st))
+		memfd_dev = st.st_dev;
 }
 
 static void set_entry(int fd, uint64_t entry)
@@ -46,21 +59,21 @@ static void set_entry(int fd, uint64_t entry)
 /* The number has got another meaning. A child of vfork() must not tell its parent so. */
 static void forget(int fd, uint64_t entry)
 {
-	if (getpid() == owner)
+	if (!shim_vforked())
 		atomic_compare_exchange_strong(&entries[fd], &entry, 0);
 }
 
 bool shim_fd_get(int fd, struct shim_fd *out)
 {
-	uint64_t entry, inode;
 	int saved = errno;
+	uint64_t entry;
 
 	if (fd < 0 || fd >= MAX_FDS)
 		return false;
 	entry = atomic_load_explicit(&entries[fd], memory_order_relaxed);
 	if (!entry)
 		return false;
-	if (get_inode(fd, &inode) || inode != entry >> 16) {
+	if (shim_memfd_inode(fd) != entry >> 16) {
 		forget(fd, entry);
 		errno = saved;
 		return false;
@@ -72,14 +85,13 @@ bool shim_fd_get(int fd, struct shim_fd *out)
 
 int shim_fd_add(int fd, struct shim_mount *m)
 {
-	uint64_t inode;
-	int flags = fcntl(fd, F_GETFL);
+	int flags = NEXT(fcntl)(fd, F_GETFL);
 
 	if (fd >= MAX_FDS)
 		return -EMFILE;
-	if (flags < 0 || get_inode(fd, &inode))
+	if (flags < 0)
 		return -errno;
-	set_entry(fd, inode << 16 | (uint64_t)(flags & O_ACCMODE) << 8 | m->number);
+	set_entry(fd, shim_memfd_inode(fd) << 16 | (uint64_t)(flags & O_ACCMODE) << 8 | m->number);
 	return 0;
 }
 
@@ -121,8 +133,10 @@ void shim_fd_adopt(void)
 			continue;
 		link[n] = '\0';
 		m = shim_mount_of_memfd(link);
-		if (m)
+		if (m) {
+			shim_memfd_seen(atoi(entry->d_name));
 			shim_fd_add(atoi(entry->d_name), m);
+		}
 	}
 	if (dir)
 		closedir(dir);

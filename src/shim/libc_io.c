@@ -12,8 +12,6 @@
 
 #include "shim/shim.h"
 
-#define SAME_AS(name) __attribute__((alias(#name)))
-
 /* ---- at the file position ---- */
 
 ssize_t read(int fd, void *buf, size_t len)
@@ -75,10 +73,10 @@ static ssize_t each(const struct shim_fd *f, int fd, const struct iovec *iov, in
 {
 	size_t done = 0;
 
-	if (count < 0 || count > IOV_MAX)
+	if (count < 0 || count > IOV_MAX || off < SHIM_POSITION)
 		return -EINVAL;
 	for (int i = 0; i < count; i++) {
-		off_t at = off == SHIM_POSITION ? off : off + (off_t)done;
+		off_t at = off == SHIM_POSITION ? off : (off_t)((uint64_t)off + done);
 		ssize_t n;
 
 		if (writes)
@@ -130,8 +128,30 @@ ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t off)
 	return shim_result(off < 0 ? -EINVAL : each(&f, fd, iov, count, off, true));
 }
 
+ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t off, int flags)
+{
+	struct shim_fd f;
+
+	if (!shim_fd_get(fd, &f))
+		return NEXT(preadv2)(fd, iov, count, off, flags);
+	return shim_result(flags ? -EOPNOTSUPP : each(&f, fd, iov, count, off, false));
+}
+
+ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t off, int flags)
+{
+	struct shim_fd f;
+
+	if (!shim_fd_get(fd, &f))
+		return NEXT(pwritev2)(fd, iov, count, off, flags);
+	return shim_result(flags ? -EOPNOTSUPP : each(&f, fd, iov, count, off, true));
+}
+
 ssize_t preadv64(int fd, const struct iovec *iov, int count, off64_t off) SAME_AS(preadv);
 ssize_t pwritev64(int fd, const struct iovec *iov, int count, off64_t off) SAME_AS(pwritev);
+ssize_t preadv64v2(int fd, const struct iovec *iov, int count, off64_t off, int flags)
+	SAME_AS(preadv2);
+ssize_t pwritev64v2(int fd, const struct iovec *iov, int count, off64_t off, int flags)
+	SAME_AS(pwritev2);
 
 /* ---- what programs built with _FORTIFY_SOURCE call ---- */
 

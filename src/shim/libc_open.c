@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The functions of libc that make fds: by a path, or of another fd.
- *
- * On the 64-bit systems that this library is for, the names with 64 are the same functions.
- */
+/* The functions of libc that make fds: by a path, or of another fd. */
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,8 +9,6 @@
 #include "shim/shim.h"
 
 _Static_assert(sizeof(off_t) == 8 && sizeof(long) == 8, "made for 64-bit systems");
-
-#define SAME_AS(name) __attribute__((alias(#name)))
 
 /* Only openings that may create a file have a third argument. */
 #define MODE_ARGUMENT(flags, mode)                                                                 \

@@ -11,8 +11,6 @@
 
 #include "shim/shim.h"
 
-#define SAME_AS(name) __attribute__((alias(#name)))
-
 static int fill(const struct shim_mount *m, struct stat *st)
 {
 	*st = (struct stat){

@@ -6,7 +6,8 @@
  * because nobody tells when the last fd goes away. The next opening looks: if no fd is left, the
  * device is put back as a kernel driver would have left it, interrupts off and reset.
  *
- * After fork() the child has a copy of the device in the state of that moment.
+ * After fork() the child has a copy of the device in the state of that moment. A program that is
+ * executed opens it anew.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -144,8 +145,11 @@ static int open_device(struct shim_mount *m)
 		return ret;
 	m->file = dfd_file_new(m->dev);
 	m->memfd = m->file ? make_memfd(m) : -ENOMEM;
-	if (m->memfd >= 0)
+	if (m->memfd >= 0) {
+		shim_memfd_seen(m->memfd);
+		m->inode = shim_memfd_inode(m->memfd);
 		return 0;
+	}
 	dfd_file_free(m->file);
 	dfd_device_close(m->dev);
 	m->dev = NULL;
@@ -157,6 +161,8 @@ static int start(struct shim_mount *m)
 {
 	int low[SHIM_LOW_FDS], ret = 0;
 
+	if (shim_vforked())
+		return -EAGAIN; /* the fds would be the child's and the memory the parent's */
 	opening = true;
 	shim_low_fds_take(low, SHIM_LOW_FDS);
 	if (!m->dev)
@@ -203,15 +209,29 @@ static void released(struct shim_mount *m)
 	dfd_device_reset(m->dev);
 }
 
-/* As shim_lock(), for a new opening: @path receives what to open. */
+/*
+ * As shim_lock(), for a new opening: @path receives what to open.
+ *
+ * A program that closes every number it can think of, as daemons do, has closed what is inside the
+ * device as well: then that one is given up, and another one opened.
+ */
 static int lock_for_open(struct shim_mount *m, char *path, size_t size)
 {
-	bool first = !m->dev;
-	int ret = shim_lock(m);
+	bool used;
+	int ret;
 
-	if (ret)
+	pthread_mutex_lock(&m->lock);
+	if (m->dev && shim_memfd_inode(m->memfd) != m->inode) {
+		m->dev = NULL;
+		m->served = false;
+	}
+	used = m->dev;
+	ret = m->served ? 0 : start(m);
+	if (ret) {
+		pthread_mutex_unlock(&m->lock);
 		return ret;
-	if (!first && !shim_fd_any(m))
+	}
+	if (used && !shim_fd_any(m))
 		released(m);
 	snprintf(path, size, "/proc/self/fd/%d", m->memfd);
 	return 0;

@@ -44,6 +44,7 @@
  * @dev: NULL until the first use in this process
  * @file: the file of @dev
  * @memfd: the table, close-on-exec and never seen by the program
+ * @inode: identifies @memfd
  * @served: the service thread runs in this process
  */
 struct shim_mount {
@@ -55,6 +56,7 @@ struct shim_mount {
 	struct dfd_device *dev;
 	struct dfd_file *file;
 	int memfd;
+	uint64_t inode;
 	bool served;
 };
 
@@ -109,6 +111,15 @@ bool shim_fd_any(const struct shim_mount *m);
 /** shim_fd_adopt() - find the fds that this program inherited */
 void shim_fd_adopt(void);
 
+/** shim_memfd_seen() - tell of a memfd before the others here are used on it */
+void shim_memfd_seen(int fd);
+
+/** shim_memfd_inode() - Return: what identifies the memfd behind an fd, 0 for another file */
+uint64_t shim_memfd_inode(int fd);
+
+/** shim_vforked() - Return: true in a child of vfork(), which has the memory of its parent */
+bool shim_vforked(void);
+
 /** shim_fd_forked() - this is a new process */
 void shim_fd_forked(void);
 
@@ -141,6 +152,9 @@ void *shim_next(_Atomic(void *) *cache, const char *name);
 		static _Atomic(void *) cache;                                                      \
 		(__typeof__(&name))shim_next(&cache, #name);                                       \
 	})
+
+/* On 64-bit systems, which this library is for, the names with 64 are the same functions. */
+#define SAME_AS(name) __attribute__((alias(#name)))
 
 /** shim_result() - turn a negative errno into -1 and errno */
 static inline ssize_t shim_result(ssize_t ret)
