@@ -467,10 +467,17 @@ static void test_dma_by_message(void **state)
 	assert_int_equal(get32(dev, DMA_CMD), 0);
 	assert_int_equal(get32(dev, IRQ_STATUS), 0);
 
-	/* Cancelled by close: nothing outlives it. */
+	/* Cancelled by unmapping: it ends, without an interrupt. */
 	set_command(dev, 6);
 	start_dma(dev, 0, BUFFER, 4, 1 | 4);
-	assert_int_equal(peer.reads, 3);
+	assert_int_equal(dfd_dma_unmap(dev, 0, 4096, NULL), 0);
+	assert_int_equal(get32(dev, DMA_CMD), 4);
+	assert_int_equal(get32(dev, IRQ_STATUS), 0);
+	assert_int_equal(dfd_dma_map(dev, &map), 0);
+
+	/* Cancelled by close: nothing outlives it. */
+	start_dma(dev, 0, BUFFER, 4, 1 | 4);
+	assert_int_equal(peer.reads, 4);
 	dfd_device_close(dev);
 }
 

@@ -159,6 +159,24 @@ static void test_without_loopback(void **state)
 	dfd_device_close(dev);
 }
 
+/* 16 characters at 24 MHz / 16 / 130, 11538 baud: not faster than the wire. */
+static void test_speed(void **state)
+{
+	struct dfd_device *dev = open_looped(130, FIFO_8N1);
+	struct timespec start, end;
+	int64_t us;
+
+	(void)state;
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (unsigned int i = 0; i < 16; i++)
+		put32(dev, DR, i);
+	wait_bits(dev, FR, BUSY, 0);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	us = (end.tv_sec - start.tv_sec) * 1000000 + (end.tv_nsec - start.tv_nsec) / 1000;
+	assert_true(us >= 13860);
+	dfd_device_close(dev);
+}
+
 static void test_disabled(void **state)
 {
 	struct dfd_device *dev = open_model("pl011");
@@ -226,6 +244,8 @@ static void test_break(void **state)
 	assert_int_equal(get32(dev, RIS) & INT_BREAK, INT_BREAK);
 	assert_int_equal(get32(dev, DR), 0x400);
 	assert_int_equal(get32(dev, RSR), 4);
+	put32(dev, LCR_H, FIFO_8N1 | 1); /* goes on, is no second one */
+	assert_int_equal(get32(dev, FR) & RXFE, RXFE);
 	dfd_device_close(dev);
 }
 
@@ -281,6 +301,26 @@ static void test_rx_timeout(void **state)
 	assert_int_equal(get32(dev, RIS) & INT_TIMEOUT, INT_TIMEOUT);
 	assert_int_equal(get32(dev, DR), 'b');
 	assert_int_equal(get32(dev, RIS) & INT_TIMEOUT, 0);
+
+	/* Thrown away with the FIFO. */
+	put32(dev, DR, 'd');
+	wait_bits(dev, RIS, INT_TIMEOUT, INT_TIMEOUT);
+	put32(dev, LCR_H, 0x60);
+	assert_int_equal(get32(dev, RIS) & INT_TIMEOUT, 0);
+	dfd_device_close(dev);
+}
+
+/* A character takes 1.3 ms, the time-out 4.3 ms: what was read meanwhile is not announced. */
+static void test_rx_before_timeout(void **state)
+{
+	struct dfd_device *dev = open_looped(200, FIFO_8N1);
+
+	(void)state;
+	put32(dev, DR, 'a');
+	wait_bits(dev, FR, RXFE, 0);
+	assert_int_equal(get32(dev, DR), 'a');
+	nanosleep(&(struct timespec){ .tv_nsec = 6000000 }, NULL);
+	assert_int_equal(get32(dev, RIS) & INT_TIMEOUT, 0);
 	dfd_device_close(dev);
 }
 
@@ -334,12 +374,14 @@ int main(void)
 		cmocka_unit_test(test_word_length),
 		cmocka_unit_test(test_without_loopback),
 		cmocka_unit_test(test_disabled),
+		cmocka_unit_test(test_speed),
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_overrun),
 		cmocka_unit_test(test_break),
 		cmocka_unit_test(test_modem_lines),
 		cmocka_unit_test(test_rx_level),
 		cmocka_unit_test(test_rx_timeout),
+		cmocka_unit_test(test_rx_before_timeout),
 		cmocka_unit_test(test_tx_level),
 		cmocka_unit_test(test_level_interrupt),
 	};

@@ -73,7 +73,7 @@ static void write_register(struct dfd_device *dev, uint64_t offset, uint32_t val
 	struct dfd_host *host = dfd_device_host(dev);
 	uint32_t index = dfd_irq_enabled(host, DFD_PCI_MSIX) ? DFD_PCI_MSIX : DFD_PCI_MSI;
 
-	if (offset == REG_MESSAGE && value < dfd_desc_vectors(dfd_device_desc(dev), index))
+	if (offset == REG_MESSAGE)
 		dfd_irq_message(host, index, value);
 	else if (offset == REG_SCRATCH)
 		s->scratch = value;

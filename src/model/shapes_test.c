@@ -102,7 +102,27 @@ static void test_registers(void **state)
 	assert_int_equal(get32(dev, REG_SCRATCH), 0x12345678);
 	assert_int_equal(get32(dev, REG_MESSAGE), 0);
 	assert_int_equal(dfd_region_read(dev, 0, REG_ID, buf, 8), -EIO);
+	assert_int_equal(dfd_region_read(dev, 0, REG_ID + 2, buf, 4), -EIO);
 	assert_int_equal(dfd_region_write(dev, 0, REG_ID + 2, buf, 4), -EIO);
+	dfd_device_close(dev);
+}
+
+static void test_reset(void **state)
+{
+	static const struct {
+		uint32_t region;
+		uint64_t offset;
+	} places[] = { { 0, REG_SCRATCH }, { 0, 0x1000 }, { 0, 0x5000 }, { 2, 0 }, { 9, 96 } };
+
+	struct dfd_device *dev = open_model("shapes");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		put(dev, places[i].region, places[i].offset, 4, 0x12345678);
+	assert_int_equal(dfd_device_reset(dev), 0);
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		assert_int_equal(get(dev, places[i].region, places[i].offset, 4), 0);
+	assert_int_equal(get(dev, DFD_PCI_ROM, 0, 2), 0xaa55);
 	dfd_device_close(dev);
 }
 
@@ -191,8 +211,8 @@ int main(void)
 		cmocka_unit_test(test_regions),	     cmocka_unit_test(test_bars),
 		cmocka_unit_test(test_rom),	     cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_extra_region), cmocka_unit_test(test_registers),
-		cmocka_unit_test(test_map),	     cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_pending_bits),
+		cmocka_unit_test(test_reset),	     cmocka_unit_test(test_map),
+		cmocka_unit_test(test_messages),     cmocka_unit_test(test_pending_bits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
