@@ -25,13 +25,13 @@ static const struct verb *find(const char *name)
 	return NULL;
 }
 
-static int list(FILE *out)
+static int list(void)
 {
-	fputs("usage: devfd VERB [ARGUMENT]...\n\n", out);
+	puts("usage: devfd VERB [ARGUMENT]...\n");
 	for (size_t i = 0; i < NUM_VERBS; i++)
-		fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].help);
-	fputs("\n\"devfd help VERB\" explains one; see also devfd(1).\n", out);
-	return out == stderr ? TOOL_USAGE : TOOL_OK;
+		printf("  %-8s %s\n", verbs[i].name, verbs[i].help);
+	puts("\n\"devfd help VERB\" explains one; see also devfd(1).");
+	return TOOL_OK;
 }
 
 static int help(int argc, char **argv)
@@ -40,7 +40,7 @@ static int help(int argc, char **argv)
 	const struct verb *verb;
 
 	if (argc < 2 || !strcmp(argv[1], "--help"))
-		return list(stdout);
+		return list();
 	if (argc > 2)
 		return tool_fail(TOOL_USAGE, "%s: one verb at a time", argv[2]);
 	verb = find(argv[1]);
@@ -55,9 +55,9 @@ static int run(int argc, char **argv)
 	const struct verb *verb;
 
 	if (argc < 2)
-		return list(stderr);
+		return tool_fail(TOOL_USAGE, "no verb given; \"devfd help\" lists them");
 	if (!strcmp(argv[1], "--help"))
-		return list(stdout);
+		return list();
 	if (!strcmp(argv[1], "--version"))
 		return tool_version();
 	if (argv[1][0] == '-')

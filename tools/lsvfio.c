@@ -95,32 +95,36 @@ static int save(struct dfd_device *dev, const char *path)
 	return TOOL_OK;
 }
 
-static int print_desc(struct options *opt, const char *address, const struct dfd_desc *desc)
+static int print_view(struct options *opt, const char *address, const struct dfd_view *view)
 {
+	int ret;
+
 	if (opt->json)
 		fputs(opt->printed ? ",\n" : "[\n", stdout);
 	else if (opt->printed)
 		putchar('\n');
 	opt->printed++;
 	if (!opt->json)
-		return dfd_print_text(stdout, address, desc, opt->verbose) ? TOOL_FAILED : TOOL_OK;
-	return dfd_print_json(stdout, address, desc) ? TOOL_FAILED : TOOL_OK;
+		ret = dfd_print_view_text(stdout, address, view, opt->verbose);
+	else
+		ret = dfd_print_view_json(stdout, address, view);
+	return ret ? TOOL_FAILED : TOOL_OK;
 }
 
 static int list_device(struct options *opt, const char *address, struct dfd_device *dev)
 {
+	struct dfd_view view = { .desc = dfd_device_desc(dev), .topics = ~UINT32_C(0) };
 	enum dfd_view_kind kind = 0;
-	struct dfd_view view;
 	int status;
 
 	if (!opt->via)
-		return print_desc(opt, address, dfd_device_desc(dev));
+		return print_view(opt, address, &view);
 	while (strcmp(opt->via, dfd_view_name(kind)) != 0)
 		kind++;
 	status = lsvfio_learn(address, dev, kind, &view);
 	if (status)
 		return status;
-	status = print_desc(opt, address, view.desc);
+	status = print_view(opt, address, &view);
 	dfd_desc_unref(view.desc);
 	return status;
 }

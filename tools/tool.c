@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,15 +16,30 @@ void tool_start(const char *name)
 	opterr = 0;
 }
 
+/* Names may hold anything: a terminal gets no control characters, C1 ones in UTF-8 included. */
+static void print_plain(const unsigned char *s)
+{
+	for (; *s; s++) {
+		bool c1 = s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0;
+
+		if (*s >= 0x20 && *s != 0x7f && !c1)
+			fputc(*s, stderr);
+		else
+			fprintf(stderr, "\\x%02x", *s);
+	}
+}
+
 int tool_fail(enum tool_status status, const char *fmt, ...)
 {
+	char text[2048];
 	va_list args;
 
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
 	fflush(stdout); /* in the order of events where both go to one terminal */
 	fprintf(stderr, "%s: ", tool_name);
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
+	print_plain((const unsigned char *)text);
 	fputc('\n', stderr);
 	return (int)status;
 }

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include <devfd/device.h>
+#include <devfd/view.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,6 +26,15 @@ int dfd_print_text(FILE *out, const char *address, const struct dfd_desc *desc, 
 
 /** dfd_print_json() - the same as one JSON object; keys are documented in lsvfio(1) */
 int dfd_print_json(FILE *out, const char *address, const struct dfd_desc *desc);
+
+/**
+ * dfd_print_view_text() - the same of what one view tells, silent on what it cannot tell
+ * @view: as dfd_view_get() gave it
+ */
+int dfd_print_view_text(FILE *out, const char *address, const struct dfd_view *view, bool verbose);
+
+/** dfd_print_view_json() - the same as one JSON object, without the keys that it cannot tell */
+int dfd_print_view_json(FILE *out, const char *address, const struct dfd_view *view);
 
 /**
  * dfd_print_machine() - the devices of a machine, one line each

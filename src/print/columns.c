@@ -79,7 +79,14 @@ void dfd_rest(struct dfd_columns *c, const char *fmt, ...)
 {
 	va_list args;
 
+	int len;
+
 	if (c->measuring)
+		return;
+	va_start(args, fmt);
+	len = vsnprintf(NULL, 0, fmt, args);
+	va_end(args);
+	if (len <= 0)
 		return;
 	pay(c);
 	va_start(args, fmt);

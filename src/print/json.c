@@ -17,7 +17,13 @@ typedef json_object json;
 struct printer {
 	struct dfd_put put;
 	const struct dfd_desc *desc;
+	uint32_t topics; /* bit t: what it says about enum dfd_topic t was told */
 };
+
+static bool told(const struct printer *p, enum dfd_topic topic)
+{
+	return p->topics >> topic & 1;
+}
 
 static json *facts(struct printer *p)
 {
@@ -149,7 +155,8 @@ static json *region(struct printer *p, const struct dfd_region *r)
 	dfd_put_num(&p->put, object, "offset", r->offset);
 	dfd_put_bool(&p->put, object, "mappable", r->flags & DFD_REGION_MAPPABLE);
 	dfd_put_bool(&p->put, object, "read_only", r->flags & DFD_REGION_READ_ONLY);
-	dfd_put_bool(&p->put, object, "io_ports", r->flags & DFD_REGION_IOPORT);
+	if (told(p, DFD_TOPIC_IOPORT))
+		dfd_put_bool(&p->put, object, "io_ports", r->flags & DFD_REGION_IOPORT);
 	if (r->has_phys)
 		dfd_put_num(&p->put, object, "physical_address", r->phys_addr);
 	put_areas(p, object, r);
@@ -179,12 +186,14 @@ static json *irq(struct printer *p, uint32_t index, const struct dfd_irq *wired)
 	if (role)
 		dfd_put_str(&p->put, object, "role", role);
 	dfd_put_num(&p->put, object, "count", dfd_desc_vectors(p->desc, index));
-	if (wired) {
-		dfd_put(&p->put, object, "trigger",
-			json_object_new_string(wired->flags & DFD_IRQ_LEVEL ? "level" : "edge"));
+	if (wired && told(p, DFD_TOPIC_IRQ_TRIGGER)) {
+		bool level = wired->flags & DFD_IRQ_LEVEL;
+
+		dfd_put_str(&p->put, object, "trigger", level ? "level" : "edge");
 		dfd_put_bool(&p->put, object, "maskable", wired->flags & DFD_IRQ_MASKABLE);
-		put_dt(p, object, &wired->dt);
 	}
+	if (wired)
+		put_dt(p, object, &wired->dt);
 	return object;
 }
 
@@ -218,10 +227,17 @@ static json *device(struct printer *p, const char *address)
 	return object;
 }
 
-int dfd_print_json(FILE *out, const char *address, const struct dfd_desc *desc)
+int dfd_print_view_json(FILE *out, const char *address, const struct dfd_view *view)
 {
-	struct printer p = { .desc = desc };
+	struct printer p = { .desc = view->desc, .topics = view->topics };
 	json *object = device(&p, address);
 
 	return dfd_put_print(&p.put, object, out);
+}
+
+int dfd_print_json(FILE *out, const char *address, const struct dfd_desc *desc)
+{
+	const struct dfd_view all = { .desc = desc, .topics = ~UINT32_C(0) };
+
+	return dfd_print_view_json(out, address, &all);
 }

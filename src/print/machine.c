@@ -64,15 +64,16 @@ static void pci_words(struct machine *m, const struct dfd_found *found)
 		 d ? d : "");
 }
 
+/* Such addresses are long: here they stand behind. */
 static void dt_words(struct machine *m, const struct dfd_found *found)
 {
+	const char *where = found->address ? found->address : found->dt_path;
 	char plain[DFD_PLAIN_SIZE];
 
 	if (found->compatible)
-		dfd_rest(&m->c, "%s", dfd_plain(plain, sizeof(plain), found->compatible));
-	if (found->dt_path)
-		dfd_rest(&m->c, "%s%s", found->compatible ? "  " : "",
-			 dfd_plain(plain, sizeof(plain), found->dt_path));
+		dfd_rest(&m->c, "%s  ", dfd_plain(plain, sizeof(plain), found->compatible));
+	if (where)
+		dfd_rest(&m->c, "%s", dfd_plain(plain, sizeof(plain), where));
 }
 
 static int line(void *ctx, const struct dfd_found *found)
@@ -83,7 +84,7 @@ static int line(void *ctx, const struct dfd_found *found)
 	if (found->vendor >= 0 && found->device >= 0)
 		snprintf(ids, sizeof(ids), "%04" PRIx32 ":%04" PRIx32, (uint32_t)found->vendor,
 			 (uint32_t)found->device);
-	cell_or_dash(m, found->address ? found->address : found->name);
+	cell_or_dash(m, found->bus == DFD_BUS_PCI ? found->address : found->name);
 	dfd_cell(&m->c, "%s", ids);
 	cell_or_dash(m, found->driver);
 	number_cell(m, found->iommu_group);

@@ -340,6 +340,29 @@ static void test_json(void **state)
 	dfd_desc_unref(desc);
 }
 
+/* What a view cannot tell must not be printed as if it had been told. */
+static void test_view(void **state)
+{
+	struct dfd_view view = { .desc = pci() };
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	view.topics = ~(UINT32_C(1) << DFD_TOPIC_IOPORT | UINT32_C(1) << DFD_TOPIC_IRQ_TRIGGER);
+	assert_int_equal(dfd_print_view_text(out, "a:b", &view, false), 0);
+	assert_int_equal(dfd_print_view_json(out, "a:b", &view), 0);
+	fclose(out);
+	assert_non_null(strstr(text, "BAR2"));
+	assert_null(strstr(text, "I/O ports"));
+	assert_null(strstr(text, "memory"));
+	assert_null(strstr(text, "level"));
+	assert_null(strstr(text, "io_ports"));
+	assert_null(strstr(text, "trigger"));
+	free(text);
+	dfd_desc_unref(view.desc);
+}
+
 static void test_full_disk(void **state)
 {
 	const struct dfd_desc *desc = dt();
@@ -366,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_text_device_tree),
 		cmocka_unit_test(test_every_fact_appears),
 		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_view),
 		cmocka_unit_test(test_full_disk),
 	};
 

@@ -28,6 +28,7 @@
 struct text {
 	struct dfd_columns c;
 	const struct dfd_desc *desc;
+	uint32_t topics; /* bit t: what it says about enum dfd_topic t was told */
 	struct dfd_names *names;
 	bool verbose;
 	uint32_t titled; /* bit f: fact f stands in the title */
@@ -62,6 +63,11 @@ static bool knows(const struct text *t, enum dfd_fact a, enum dfd_fact b)
 	return dfd_desc_num(t->desc, a, NULL) && dfd_desc_num(t->desc, b, NULL);
 }
 
+static bool told(const struct text *t, enum dfd_topic topic)
+{
+	return t->topics >> topic & 1;
+}
+
 static bool take_num(struct text *t, enum dfd_fact fact, uint32_t *value)
 {
 	uint64_t num;
@@ -85,12 +91,14 @@ static const char *take_str(struct text *t, enum dfd_fact fact, char *buf)
 
 /* ---- the device ---- */
 
-/* Its own name, or the one in pci.ids, or what the device tree calls compatible. */
-static void title_name(struct text *t)
+/* Its own name where the address does not say it, or that in pci.ids, or what it is like. */
+static void title_name(struct text *t, const char *address)
 {
 	char name[NAME_SIZE], plain[DFD_PLAIN_SIZE];
 	const char *found = take_str(t, DFD_FACT_NAME, plain);
 
+	if (found && strstr(address, found))
+		found = NULL;
 	if (!found && t->has_id)
 		found = dfd_names_find(t->names, name, sizeof(name), DFD_NAMES_DEVICE, t->id);
 	if (!found && t->has_id)
@@ -115,7 +123,7 @@ static void print_title(struct text *t, const char *address)
 		if (take_num(t, DFD_FACT_REVISION_ID, &revision))
 			fprintf(t->c.out, " (rev %02" PRIx32 ")", revision);
 	}
-	title_name(t);
+	title_name(t, address);
 	fputc('\n', t->c.out);
 	t->titled = t->shown;
 }
@@ -299,12 +307,19 @@ static void cap_lines(struct text *t, enum dfd_cap_of of, const struct dfd_cap *
 	}
 }
 
+static const char *space(const struct text *t, const struct dfd_region *r)
+{
+	if (!told(t, DFD_TOPIC_IOPORT))
+		return "";
+	if (dfd_desc_bus(t->desc) == DFD_BUS_PCI && r->index == DFD_PCI_CONFIG)
+		return "";
+	return r->flags & DFD_REGION_IOPORT ? "I/O ports" : "memory";
+}
+
 static void region_lines(struct text *t, const struct dfd_region *r)
 {
 	char buf[32];
 	const char *role = dfd_region_role(buf, sizeof(buf), t->desc, r);
-	bool config = dfd_desc_bus(t->desc) == DFD_BUS_PCI && r->index == DFD_PCI_CONFIG;
-	const char *space = config ? "" : r->flags & DFD_REGION_IOPORT ? "I/O ports" : "memory";
 	const char *map = !(r->flags & DFD_REGION_MAPPABLE) ? ""
 			  : r->num_areas		    ? "mmap part"
 							    : "mmap";
@@ -315,7 +330,7 @@ static void region_lines(struct text *t, const struct dfd_region *r)
 	snprintf(buf, sizeof(buf), "0x%" PRIx64, r->size);
 	dfd_cell_right(&t->c, "%s", t->verbose ? buf : "");
 	dfd_cell(&t->c, "%s", r->flags & DFD_REGION_READ_ONLY ? "r-" : "rw");
-	dfd_cell(&t->c, "%s", space);
+	dfd_cell(&t->c, "%s", space(t, r));
 	dfd_cell(&t->c, "%s", map);
 	snprintf(buf, sizeof(buf), "phys 0x%" PRIx64, r->phys_addr);
 	dfd_cell(&t->c, "%s", r->has_phys ? buf : "");
@@ -337,12 +352,12 @@ static void irq_line(struct text *t, uint32_t index, const struct dfd_irq *wired
 	role = dfd_irq_role(buf, sizeof(buf), t->desc, index);
 	dfd_cell(&t->c, "irq %" PRIu32, index);
 	dfd_cell(&t->c, "%s", role ? role : "-");
-	if (wired)
+	if (!wired)
+		dfd_rest(&t->c, "%" PRIu32 " %s", count, count == 1 ? "vector" : "vectors");
+	else if (told(t, DFD_TOPIC_IRQ_TRIGGER))
 		dfd_rest(&t->c, "%" PRIu32 " x %s%s", count,
 			 wired->flags & DFD_IRQ_LEVEL ? "level" : "edge",
 			 wired->flags & DFD_IRQ_MASKABLE ? ", maskable" : "");
-	else
-		dfd_rest(&t->c, "%" PRIu32 " %s", count, count == 1 ? "vector" : "vectors");
 	dfd_line_end(&t->c);
 	if (wired)
 		dt_line(t, &wired->dt);
@@ -392,18 +407,27 @@ static const char *find_node(const struct dfd_desc *desc)
 	return NULL;
 }
 
-int dfd_print_text(FILE *out, const char *address, const struct dfd_desc *desc, bool verbose)
+int dfd_print_view_text(FILE *out, const char *address, const struct dfd_view *view, bool verbose)
 {
+	bool pci = dfd_desc_bus(view->desc) == DFD_BUS_PCI;
 	struct text t = {
 		.c = { .out = out, .indent = 2 },
-		.desc = desc,
-		.names = dfd_desc_bus(desc) == DFD_BUS_PCI ? dfd_names_new() : NULL,
+		.desc = view->desc,
+		.topics = view->topics,
+		.names = pci ? dfd_names_new() : NULL,
 		.verbose = verbose,
-		.node = find_node(desc),
+		.node = find_node(view->desc),
 	};
 
 	print_title(&t, address);
 	dfd_columns_run(&t.c, lines, &t);
 	dfd_names_free(t.names);
 	return ferror(out) ? -EIO : 0;
+}
+
+int dfd_print_text(FILE *out, const char *address, const struct dfd_desc *desc, bool verbose)
+{
+	const struct dfd_view all = { .desc = desc, .topics = ~UINT32_C(0) };
+
+	return dfd_print_view_text(out, address, &all, verbose);
 }
