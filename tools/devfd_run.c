@@ -87,7 +87,7 @@ static int try_device(const struct run *run, unsigned int i)
 	struct dfd_error err;
 
 	if (dfd_open(run->addresses[i], &dev, &err))
-		return tool_fail(TOOL_FAILED, "%s: %s", run->addresses[i], err.text);
+		return tool_fail(TOOL_FAILED, "%s", err.text);
 	dfd_device_close(dev);
 	if (run->verbose)
 		fprintf(stderr, "devfd run: %s is %s\n", run->paths[i], run->addresses[i]);
