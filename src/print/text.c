@@ -13,62 +13,17 @@
 #include <devfd/print.h>
 
 #include "desc/fact.h"
-#include "print/caps.h"
-#include "print/columns.h"
-#include "print/names.h"
 #include "print/plain.h"
-#include "print/roles.h"
+#include "print/text.h"
 
 #define NAME_SIZE 256
 
-/* How much is printed where it may be much and nobody asked for all. */
-#define FEW_AREAS 3u
-#define FEW_BYTES 16u
-
-struct text {
-	struct dfd_columns c;
-	const struct dfd_desc *desc;
-	uint32_t topics; /* bit t: what it says about enum dfd_topic t was told */
-	struct dfd_names *names;
-	bool verbose;
-	uint32_t titled; /* bit f: fact f stands in the title */
-	uint32_t shown;	 /* bit f: in the title or on a line above */
-	bool has_id;
-	uint32_t id[4];	  /* vendor, device, and the same of the subsystem */
-	const char *node; /* device-tree node of the device */
-};
-
-char *dfd_print_size(char *buf, size_t len, uint64_t bytes)
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	uint64_t exact = bytes, rounded = bytes;
-	size_t unit = 0;
-
-	while (exact && !(exact & 1023)) {
-		exact >>= 10;
-		unit++;
-	}
-	if (exact < 100000) {
-		snprintf(buf, len, "%" PRIu64 " %s", exact, units[unit]);
-		return buf;
-	}
-	for (unit = 0; rounded >> 10 >= 1024; unit++)
-		rounded >>= 10;
-	snprintf(buf, len, "%.1f %s", (double)rounded / 1024, units[unit + 1]);
-	return buf;
-}
-
-static bool knows(const struct text *t, enum dfd_fact a, enum dfd_fact b)
+static bool knows(const struct dfd_text *t, enum dfd_fact a, enum dfd_fact b)
 {
 	return dfd_desc_num(t->desc, a, NULL) && dfd_desc_num(t->desc, b, NULL);
 }
 
-static bool told(const struct text *t, enum dfd_topic topic)
-{
-	return t->topics >> topic & 1;
-}
-
-static bool take_num(struct text *t, enum dfd_fact fact, uint32_t *value)
+static bool take_num(struct dfd_text *t, enum dfd_fact fact, uint32_t *value)
 {
 	uint64_t num;
 
@@ -79,7 +34,7 @@ static bool take_num(struct text *t, enum dfd_fact fact, uint32_t *value)
 	return true;
 }
 
-static const char *take_str(struct text *t, enum dfd_fact fact, char *buf)
+static const char *take_str(struct dfd_text *t, enum dfd_fact fact, char *buf)
 {
 	const char *str = dfd_desc_str(t->desc, fact);
 
@@ -92,7 +47,7 @@ static const char *take_str(struct text *t, enum dfd_fact fact, char *buf)
 /* ---- the device ---- */
 
 /* Its own name where the address does not say it, or that in pci.ids, or what it is like. */
-static void title_name(struct text *t, const char *address)
+static void title_name(struct dfd_text *t, const char *address)
 {
 	char name[NAME_SIZE], plain[DFD_PLAIN_SIZE];
 	const char *found = take_str(t, DFD_FACT_NAME, plain);
@@ -109,7 +64,7 @@ static void title_name(struct text *t, const char *address)
 		fprintf(t->c.out, "  %s", found);
 }
 
-static void print_title(struct text *t, const char *address)
+static void print_title(struct dfd_text *t, const char *address)
 {
 	char plain[DFD_PLAIN_SIZE];
 	uint32_t revision;
@@ -129,7 +84,7 @@ static void print_title(struct text *t, const char *address)
 }
 
 /* "LABEL  NUMBERS  NAME", with a name only where pci.ids knows one. */
-static void named_line(struct text *t, const char *label, const char *numbers,
+static void named_line(struct dfd_text *t, const char *label, const char *numbers,
 		       enum dfd_names_kind kind)
 {
 	char name[NAME_SIZE];
@@ -140,7 +95,7 @@ static void named_line(struct text *t, const char *label, const char *numbers,
 	dfd_line_end(&t->c);
 }
 
-static void class_line(struct text *t)
+static void class_line(struct dfd_text *t)
 {
 	char number[16], name[NAME_SIZE];
 	uint32_t class, id[2];
@@ -159,7 +114,7 @@ static void class_line(struct text *t)
 	dfd_line_end(&t->c);
 }
 
-static void id_lines(struct text *t)
+static void id_lines(struct dfd_text *t)
 {
 	char numbers[16];
 
@@ -177,7 +132,7 @@ static void id_lines(struct text *t)
 	named_line(t, "subsystem", numbers, DFD_NAMES_SUBSYSTEM);
 }
 
-static void bus_line(struct text *t)
+static void bus_line(struct dfd_text *t)
 {
 	static const char *const buses[] = { "other", "PCI", "device tree" };
 
@@ -187,7 +142,7 @@ static void bus_line(struct text *t)
 	dfd_line_end(&t->c);
 }
 
-static void node_line(struct text *t)
+static void node_line(struct dfd_text *t)
 {
 	char plain[DFD_PLAIN_SIZE];
 
@@ -198,7 +153,7 @@ static void node_line(struct text *t)
 	dfd_line_end(&t->c);
 }
 
-static void compatible_line(struct text *t)
+static void compatible_line(struct dfd_text *t)
 {
 	char plain[DFD_PLAIN_SIZE];
 
@@ -210,7 +165,7 @@ static void compatible_line(struct text *t)
 }
 
 /* Interrupt lines show these by their index. */
-static void take_vectors(struct text *t)
+static void take_vectors(struct dfd_text *t)
 {
 	uint32_t count;
 
@@ -220,7 +175,7 @@ static void take_vectors(struct text *t)
 	take_num(t, DFD_FACT_REQ_VECTORS, &count);
 }
 
-static void fact_lines(struct text *t)
+static void fact_lines(struct dfd_text *t)
 {
 	for (int i = 0; i < DFD_NUM_FACTS; i++) {
 		const struct dfd_fact_info *info = &dfd_fact_infos[i];
@@ -241,134 +196,9 @@ static void fact_lines(struct text *t)
 	}
 }
 
-/* ---- regions and interrupts ---- */
-
-static void dt_line(struct text *t, const struct dfd_dt_ref *dt)
-{
-	char plain[DFD_PLAIN_SIZE];
-
-	/* Mostly all parts come from the node of the device, which has its line above. */
-	if (!dt->path || (!t->verbose && t->node && !strcmp(dt->path, t->node)))
-		return;
-	dfd_cell(&t->c, "%s", "");
-	dfd_rest(&t->c, "from %s %s %" PRIu32, dfd_plain(plain, sizeof(plain), dt->path),
-		 dfd_dt_prop_name(dt->prop_type), dt->prop_index);
-	dfd_line_end(&t->c);
-}
-
-static void area_line(struct text *t, const struct dfd_region *r)
-{
-	uint32_t few = t->verbose || r->num_areas <= FEW_AREAS ? r->num_areas : FEW_AREAS;
-
-	if (!r->num_areas)
-		return;
-	dfd_cell(&t->c, "%s", "");
-	dfd_rest(&t->c, "mappable");
-	for (uint32_t i = 0; i < few; i++)
-		dfd_rest(&t->c, "%s 0x%" PRIx64 "-0x%" PRIx64, i ? "," : "", r->areas[i].offset,
-			 r->areas[i].offset + r->areas[i].size - 1);
-	if (few < r->num_areas)
-		dfd_rest(&t->c, " and %" PRIu32 " more", r->num_areas - few);
-	dfd_line_end(&t->c);
-}
-
-static void cap_bytes(struct text *t, const struct dfd_cap *cap)
-{
-	uint32_t few = t->verbose || cap->size <= FEW_BYTES ? cap->size : FEW_BYTES;
-	const unsigned char *data = cap->data;
-
-	dfd_rest(&t->c, ":");
-	for (uint32_t i = 0; i < few; i++)
-		dfd_rest(&t->c, "%s%02x", i % 4 ? "" : " ", data[i]);
-	if (few < cap->size)
-		dfd_rest(&t->c, " and %" PRIu32 " bytes more", cap->size - few);
-}
-
-static void cap_lines(struct text *t, enum dfd_cap_of of, const struct dfd_cap *caps,
-		      uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		const char *name = dfd_cap_name(of, caps[i].id);
-		char meaning[64];
-
-		dfd_cell(&t->c, "%s", of == DFD_CAP_OF_DEVICE ? "capability" : "");
-		dfd_rest(&t->c, "%s", of == DFD_CAP_OF_DEVICE ? "" : "capability ");
-		if (name)
-			dfd_rest(&t->c, "%s", name);
-		else
-			dfd_rest(&t->c, "id %u", caps[i].id);
-		if (t->verbose || caps[i].version > 1)
-			dfd_rest(&t->c, " version %u", caps[i].version);
-		if (dfd_cap_meaning(meaning, sizeof(meaning), of, &caps[i]))
-			dfd_rest(&t->c, ": %s", meaning);
-		else if (caps[i].size)
-			cap_bytes(t, &caps[i]);
-		dfd_line_end(&t->c);
-	}
-}
-
-static const char *space(const struct text *t, const struct dfd_region *r)
-{
-	if (!told(t, DFD_TOPIC_IOPORT))
-		return "";
-	if (dfd_desc_bus(t->desc) == DFD_BUS_PCI && r->index == DFD_PCI_CONFIG)
-		return "";
-	return r->flags & DFD_REGION_IOPORT ? "I/O ports" : "memory";
-}
-
-static void region_lines(struct text *t, const struct dfd_region *r)
-{
-	char buf[32];
-	const char *role = dfd_region_role(buf, sizeof(buf), t->desc, r);
-	const char *map = !(r->flags & DFD_REGION_MAPPABLE) ? ""
-			  : r->num_areas		    ? "mmap part"
-							    : "mmap";
-
-	dfd_cell(&t->c, "region %" PRIu32, r->index);
-	dfd_cell(&t->c, "%s", role ? role : "-");
-	dfd_cell_right(&t->c, "%s", dfd_print_size(buf, sizeof(buf), r->size));
-	snprintf(buf, sizeof(buf), "0x%" PRIx64, r->size);
-	dfd_cell_right(&t->c, "%s", t->verbose ? buf : "");
-	dfd_cell(&t->c, "%s", r->flags & DFD_REGION_READ_ONLY ? "r-" : "rw");
-	dfd_cell(&t->c, "%s", space(t, r));
-	dfd_cell(&t->c, "%s", map);
-	snprintf(buf, sizeof(buf), "phys 0x%" PRIx64, r->phys_addr);
-	dfd_cell(&t->c, "%s", r->has_phys ? buf : "");
-	dfd_rest(&t->c, "file 0x%" PRIx64, r->offset);
-	dfd_line_end(&t->c);
-	area_line(t, r);
-	dt_line(t, &r->dt);
-	cap_lines(t, DFD_CAP_OF_REGION, r->caps, r->num_caps);
-}
-
-static void irq_line(struct text *t, uint32_t index, const struct dfd_irq *wired)
-{
-	uint32_t count = dfd_desc_vectors(t->desc, index);
-	const char *role;
-	char buf[32];
-
-	if (!count)
-		return;
-	role = dfd_irq_role(buf, sizeof(buf), t->desc, index);
-	dfd_cell(&t->c, "irq %" PRIu32, index);
-	dfd_cell(&t->c, "%s", role ? role : "-");
-	if (!wired)
-		dfd_rest(&t->c, "%" PRIu32 " %s", count, count == 1 ? "vector" : "vectors");
-	else if (told(t, DFD_TOPIC_IRQ_TRIGGER))
-		dfd_rest(&t->c, "%" PRIu32 " x %s%s", count,
-			 wired->flags & DFD_IRQ_LEVEL ? "level" : "edge",
-			 wired->flags & DFD_IRQ_MASKABLE ? ", maskable" : "");
-	dfd_line_end(&t->c);
-	if (wired)
-		dt_line(t, &wired->dt);
-}
-
 static void lines(void *ctx)
 {
-	struct text *t = ctx;
-	const struct dfd_region *regions;
-	const struct dfd_cap *caps;
-	uint32_t count;
+	struct dfd_text *t = ctx;
 
 	t->shown = t->titled;
 	bus_line(t);
@@ -378,13 +208,9 @@ static void lines(void *ctx)
 	id_lines(t);
 	take_vectors(t);
 	fact_lines(t);
-	caps = dfd_desc_caps(t->desc, &count);
-	cap_lines(t, DFD_CAP_OF_DEVICE, caps, count);
-	regions = dfd_desc_regions(t->desc, &count);
-	for (uint32_t i = 0; i < count; i++)
-		region_lines(t, &regions[i]);
-	for (uint32_t i = 0; i < dfd_desc_irq_limit(t->desc); i++)
-		irq_line(t, i, dfd_desc_irq(t->desc, i));
+	dfd_text_caps(t);
+	dfd_text_regions(t);
+	dfd_text_irqs(t);
 }
 
 /* The node of the first part that has one. */
@@ -410,7 +236,7 @@ static const char *find_node(const struct dfd_desc *desc)
 int dfd_print_view_text(FILE *out, const char *address, const struct dfd_view *view, bool verbose)
 {
 	bool pci = dfd_desc_bus(view->desc) == DFD_BUS_PCI;
-	struct text t = {
+	struct dfd_text t = {
 		.c = { .out = out, .indent = 2 },
 		.desc = view->desc,
 		.topics = view->topics,
