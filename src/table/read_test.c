@@ -13,7 +13,7 @@
 #include <devfd/table.h>
 
 struct table {
-	uint8_t bytes[1024];
+	uint8_t bytes[4096];
 	uint32_t size;
 };
 
@@ -108,11 +108,12 @@ static void insert(struct table *t, uint32_t parent, uint32_t at, const void *by
 		poke(t, parent + 4, peek(t, parent + 4) + len);
 }
 
-/* One u32 of a good table changed, and what is said. */
+/* One or two u32 of a good table changed, and what is said. */
 static const struct wrong {
 	char table; /* 'p': pci_table, 'd': dt_table */
 	uint32_t at, value;
 	const char *says;
+	uint32_t at2, value2;
 } wrongs[] = {
 	{ 'p', 0x00, 0x464c457f, "0x0: magic 7f 45 4c 46 is not \"pci\", \"dt\" or \"dev\"" },
 	{ 'p', 0x04, 0, "0x4: version 0 does not exist" },
@@ -134,6 +135,7 @@ static const struct wrong {
 	{ 'p', 0x1c, 0x400, "0x3c: PCI_BAR_INDEX: BAR 0 in region 1024" },
 	{ 'p', 0x1c, 7, "0x3c: PCI_BAR_INDEX: BAR 0 in region 7" },
 	{ 'p', 0x24, 0, "0x20: region 0 starts inside the table, at 0x0" },
+	{ 'p', 0x24, 0, "0x20: region 0 starts inside the table, at 0x188", 0x20, 0x188 },
 	{ 'p', 0x24, 0x80000000, "0x10: region 0: offset 0x8000000000000000 is past the end of" },
 	{ 'p', 0x24, 0x800, "0x90: regions 0 and 7 overlap in the file" },
 	{ 'p', 0x28, 0, "0x10: region 0: size 0x0 is not 1 to 0x10000000000" },
@@ -196,6 +198,8 @@ static void test_refusals_name_the_offset(void **state)
 		struct dfd_error err = { 0 };
 
 		poke(&t, w->at, w->value);
+		if (w->at2)
+			poke(&t, w->at2, w->value2);
 		snprintf(want, sizeof(want), "table offset %s", w->says);
 		assert_int_equal(dfd_table_parse(t.bytes, t.size, &d, NULL, &err), -EBADMSG);
 		if (strncmp(err.text, want, strlen(want)) != 0)
@@ -359,6 +363,48 @@ static void test_saved_config(void **state)
 	assert_string_equal(err.text, "table offset 0x190: a second CONFIG_IMAGE");
 }
 
+static void test_capabilities_of_a_region(void **state)
+{
+	struct table t = pci_table();
+	const struct dfd_desc *d;
+	struct dfd_error err;
+	uint8_t cap[0x20];
+
+	(void)state;
+	memcpy(cap, t.bytes + 0x70, sizeof(cap));
+	for (uint32_t n = 1; n < DFD_MAX_CAPS; n++)
+		insert(&t, 0x10, 0x70, cap, sizeof(cap));
+	assert_int_equal(dfd_table_parse(t.bytes, t.size, &d, NULL, &err), 0);
+	assert_int_equal(dfd_desc_region(d, 0)->num_caps, DFD_MAX_CAPS);
+	dfd_desc_unref(d);
+	insert(&t, 0x10, 0x70, cap, sizeof(cap));
+	assert_int_equal(dfd_table_parse(t.bytes, t.size, &d, NULL, &err), -EBADMSG);
+	assert_string_equal(err.text, "table offset 0x870: more than 64 CAP in a region");
+}
+
+static void find_name(void *ctx, const char *text)
+{
+	const char *name = strstr(text, "  NAME \"");
+
+	if (name)
+		snprintf(ctx, 64, "%s", name + 2);
+}
+
+/* The hexdump shows corrupt records too, but nothing from behind them. */
+static void test_dump_stays_inside(void **state)
+{
+	struct table t = pci_table();
+	char name[64] = "";
+
+	(void)state;
+	poke(&t, 0x114, 0x40);
+	poke(&t, 0x118, 0x61616161);
+	poke(&t, 0x11c, 0x61616161);
+	poke(&t, 0x120, 0x62626262);
+	assert_int_equal(dfd_table_dump(t.bytes, t.size, find_name, name), -EBADMSG);
+	assert_string_equal(name, "NAME \"aaaaaaaa\"");
+}
+
 /* As many records as fit: refused before any of it costs a square. */
 static void test_too_many(void **state)
 {
@@ -398,6 +444,8 @@ int main(void)
 		cmocka_unit_test(test_longer_bodies_are_read_as_far_as_known),
 		cmocka_unit_test(test_new_flag_bits_are_ignored),
 		cmocka_unit_test(test_saved_config),
+		cmocka_unit_test(test_capabilities_of_a_region),
+		cmocka_unit_test(test_dump_stays_inside),
 		cmocka_unit_test(test_too_many),
 	};
 

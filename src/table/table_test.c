@@ -62,6 +62,24 @@ static void test_any_piece_equals_the_whole(void **state)
 	}
 }
 
+static void test_no_length_is_too_long(void **state)
+{
+	const struct dfd_desc *d = dfd_random_desc(3);
+	uint32_t size;
+	uint8_t *table = whole_table(d, &size), *again = calloc(1, size);
+
+	(void)state;
+	assert_non_null(again);
+	assert_int_equal(dfd_table_read(d, NULL, 0, again, SIZE_MAX), size);
+	assert_memory_equal(again, table, size);
+	assert_int_equal(dfd_table_read(d, NULL, 16, again, SIZE_MAX), size - 16);
+	assert_memory_equal(again, table + 16, size - 16);
+	assert_int_equal(dfd_table_read(d, NULL, UINT64_MAX, again, SIZE_MAX), 0);
+	free(again);
+	free(table);
+	dfd_desc_unref(d);
+}
+
 static void test_byte_by_byte(void **state)
 {
 	(void)state;
@@ -76,6 +94,8 @@ static void test_byte_by_byte(void **state)
 			assert_int_equal(byte, table[at]);
 			assert_true(cursor.pos <= at + 1);
 		}
+		/* It moves on as soon as a record is over. */
+		assert_int_equal(cursor.pos, size);
 		assert_int_equal(dfd_table_read(d, &cursor, size, &byte, 1), 0);
 		assert_int_equal(dfd_table_read(d, &cursor, UINT64_MAX, &byte, 1), 0);
 		assert_int_equal(dfd_table_read(d, &cursor, 0, &byte, 1), 1);
@@ -111,6 +131,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_any_piece_equals_the_whole),
+		cmocka_unit_test(test_no_length_is_too_long),
 		cmocka_unit_test(test_byte_by_byte),
 		cmocka_unit_test(test_round_trip),
 	};
