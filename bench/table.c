@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the table costs: a device described by one read, and the table read in small pieces.
- * usage: table [ADDRESS-OF-A-MODEL]    such as shapes; without: edu
+ * What the table costs: a device described by one read, and the table read in small pieces. The
+ * many-region device shows that small pieces cost the same per byte however long the table is.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "alloc.h"
 #include "model/model.h"
 
-#define ROUNDS 20000
+#define MANY 1000
 
 static double now_us(void)
 {
@@ -23,38 +23,31 @@ static double now_us(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-/* The table cut in pieces of @piece bytes. */
-static void read_pieces(const struct dfd_desc *d, struct dfd_table_cursor *cursor, uint8_t *buf,
-			size_t piece)
-{
-	uint64_t at = 0;
-	size_t n;
-
-	do {
-		n = dfd_table_read(d, cursor, at, buf + at, piece);
-		at += n;
-	} while (n == piece);
-}
-
-static double measure(const struct dfd_desc *d, bool with_cursor, uint8_t *buf, size_t piece,
-		      int rounds)
+/* Microseconds to read the table in pieces of @piece bytes. */
+static double read_pieces(const struct dfd_desc *d, bool with_cursor, uint8_t *buf, size_t piece,
+			  unsigned int rounds)
 {
 	double start = now_us();
 
-	for (int i = 0; i < rounds; i++) {
+	for (unsigned int i = 0; i < rounds; i++) {
 		struct dfd_table_cursor cursor = { 0 };
+		uint64_t at = 0;
+		size_t n;
 
-		read_pieces(d, with_cursor ? &cursor : NULL, buf, piece);
+		do {
+			n = dfd_table_read(d, with_cursor ? &cursor : NULL, at, buf + at, piece);
+			at += n;
+		} while (n == piece);
 	}
 	return (now_us() - start) / rounds;
 }
 
-static double measure_parse(const uint8_t *buf, size_t len, int rounds)
+static double read_back(const uint8_t *buf, size_t len, unsigned int rounds)
 {
 	const struct dfd_desc *d;
 	double start = now_us();
 
-	for (int i = 0; i < rounds; i++) {
+	for (unsigned int i = 0; i < rounds; i++) {
 		if (dfd_table_parse(buf, len, &d, NULL, NULL))
 			abort();
 		dfd_desc_unref(d);
@@ -62,38 +55,65 @@ static double measure_parse(const uint8_t *buf, size_t len, int rounds)
 	return (now_us() - start) / rounds;
 }
 
-int main(int argc, char **argv)
+static void measure(const char *name, const struct dfd_desc *d)
 {
-	const char *name = argc > 1 ? argv[1] : "edu";
-	const struct dfd_desc *d;
+	uint32_t size = dfd_table_size(d);
+	uint8_t *buf = malloc(size + 64);
+	unsigned int rounds = 4000000 / size;
+	size_t allocations;
+	double us[5];
+
+	if (!buf)
+		abort();
+	dfd_alloc_reset();
+	us[0] = read_pieces(d, false, buf, size + 1, rounds);
+	us[1] = read_pieces(d, true, buf, 64, rounds);
+	us[2] = read_pieces(d, true, buf, 1, rounds / 16 + 1);
+	us[3] = read_pieces(d, false, buf, 1, size > 4096 ? 1 : rounds / 64);
+	allocations = dfd_alloc.calls;
+	us[4] = read_back(buf, size, rounds);
+	printf("table of %s: %" PRIu32 " bytes\n", name, size);
+	printf("  one read                      %10.2f us\n", us[0]);
+	printf("  64 bytes at a time            %10.2f us\n", us[1]);
+	printf("  byte by byte                  %10.2f us, %.0f ns per byte\n", us[2],
+	       us[2] * 1e3 / size);
+	printf("  byte by byte, without cursor  %10.2f us, %.0f ns per byte\n", us[3],
+	       us[3] * 1e3 / size);
+	printf("  read back to a description    %10.2f us\n", us[4]);
+	printf("  held by an open file          %10zu bytes, %zu allocations while reading\n",
+	       sizeof(struct dfd_table_cursor), allocations);
+	free(buf);
+}
+
+static void measure_model(const char *name)
+{
 	struct dfd_device *dev;
 	struct dfd_error err;
-	uint32_t size;
-	uint8_t *buf;
-	size_t allocations;
-	double whole;
 
 	if (dfd_model_open(name, &dev, &err)) {
 		fprintf(stderr, "%s\n", err.text);
-		return 1;
+		exit(1);
 	}
-	d = dfd_device_desc(dev);
-	size = dfd_table_size(d);
-	buf = malloc(size + 64);
-	if (!buf)
-		return 1;
-	dfd_alloc_reset();
-	whole = measure(d, false, buf, size + 1, ROUNDS);
-	printf("table of %s: %" PRIu32 " bytes\n", name, size);
-	printf("whole, one read:               %8.2f us\n", whole);
-	printf("64 bytes at a time, cursor:    %8.2f us\n", measure(d, true, buf, 64, ROUNDS));
-	printf("byte by byte, cursor:          %8.2f us\n", measure(d, true, buf, 1, ROUNDS / 10));
-	printf("byte by byte, without cursor:  %8.2f us\n", measure(d, false, buf, 1, ROUNDS / 10));
-	allocations = dfd_alloc.calls;
-	printf("read back into a description:  %8.2f us\n", measure_parse(buf, size, ROUNDS));
-	printf("held for an open file:         %8zu bytes, %zu allocations while reading\n",
-	       sizeof(struct dfd_table_cursor), allocations);
-	free(buf);
+	measure(name, dfd_device_desc(dev));
 	dfd_device_close(dev);
+}
+
+static void measure_many(void)
+{
+	struct dfd_desc_builder *b = dfd_desc_builder_new(DFD_BUS_OTHER);
+	const struct dfd_desc *d;
+
+	for (uint32_t i = 0; i < MANY; i++)
+		dfd_desc_add_region(b, &(struct dfd_region){ .index = i, .size = 4096 });
+	if (dfd_desc_build(b, &d, NULL))
+		abort();
+	measure("a device with 1000 regions", d);
+	dfd_desc_unref(d);
+}
+
+int main(void)
+{
+	measure_model("edu");
+	measure_many();
 	return 0;
 }
