@@ -97,11 +97,11 @@ static void add_region(struct dfd_desc_builder *b, enum dfd_bus bus, uint32_t in
 		r.size = UINT64_C(1) << dfd_random_below(seed, DFD_REGION_SHIFT + 1);
 	if (one_in(seed, 4)) /* an unusual place, apart from all others */
 		r.offset = (UINT64_C(2000) + index) << DFD_REGION_SHIFT;
-	if (bus != DFD_BUS_PCI && one_in(seed, 2)) {
+	if (one_in(seed, 2)) {
 		r.has_phys = true;
 		r.phys_addr = dfd_random(seed) >> dfd_random_below(seed, 40);
 	}
-	if (bus == DFD_BUS_DT && !one_in(seed, 4))
+	if (bus == DFD_BUS_DT ? !one_in(seed, 4) : one_in(seed, 20))
 		r.dt = random_dt(seed, path, DFD_DT_REG);
 	if ((r.flags & DFD_REGION_MAPPABLE) && one_in(seed, 2)) {
 		r.num_areas = random_areas(seed, r.size, areas);
@@ -135,11 +135,14 @@ static void add_irqs(struct dfd_desc_builder *b, enum dfd_bus bus, uint64_t *see
 	uint32_t n = bus == DFD_BUS_PCI ? dfd_random_below(seed, 2) : dfd_random_below(seed, 4);
 
 	for (uint32_t i = 0; n; n--, i++) {
-		struct dfd_irq irq = { .index = i, .count = 1, .flags = dfd_random_below(seed, 4) };
+		struct dfd_irq irq = { .count = 1, .flags = dfd_random_below(seed, 4) };
 
+		if (bus != DFD_BUS_PCI && one_in(seed, 5))
+			i++; /* a number that is not in use */
+		irq.index = i;
 		if (bus != DFD_BUS_PCI && one_in(seed, 4))
 			irq.count += dfd_random_below(seed, DFD_MAX_IRQ_COUNT);
-		if (bus == DFD_BUS_DT && !one_in(seed, 4))
+		if (bus == DFD_BUS_DT ? !one_in(seed, 4) : one_in(seed, 20))
 			irq.dt = random_dt(seed, path, DFD_DT_INTERRUPTS);
 		dfd_desc_add_irq(b, &irq);
 	}
