@@ -46,7 +46,7 @@ bench: built
 
 fuzz: $(SAN)/build.ninja
 	@ninja -C $(SAN) --quiet
-	@$(SAN_ENV) scripts/fuzz $(SAN)
+	@$(SAN_ENV) scripts/fuzz $(SAN) $(COUNT)
 
 install: all
 	@meson install -C $(BUILD) --no-rebuild

@@ -42,6 +42,18 @@ static int check_extension(struct dfd_device *dev, union argument *arg, void *us
 	return dfd_check_extension(dev, arg->id);
 }
 
+static int get_num_irqs(struct dfd_device *dev, union argument *arg, void *user)
+{
+	const struct dfd_desc *desc = dfd_device_desc(dev);
+
+	(void)user;
+	if (dfd_desc_bus(desc) == DFD_BUS_PCI)
+		arg->word = (int32_t)dfd_desc_vectors(desc, DFD_PCI_INTX);
+	else
+		arg->word = (int32_t)dfd_desc_irq_limit(desc);
+	return 0;
+}
+
 /* ---- regions ---- */
 
 /* On PCI a fixed number, whatever else the device has. */
@@ -177,18 +189,6 @@ static int get_dtindex(struct dfd_device *dev, union argument *arg, void *user)
 }
 
 /* ---- interrupts ---- */
-
-static int get_num_irqs(struct dfd_device *dev, union argument *arg, void *user)
-{
-	const struct dfd_desc *desc = dfd_device_desc(dev);
-
-	(void)user;
-	if (dfd_desc_bus(desc) == DFD_BUS_PCI)
-		arg->word = (int32_t)dfd_desc_vectors(desc, DFD_PCI_INTX);
-	else
-		arg->word = (int32_t)dfd_desc_irq_limit(desc);
-	return 0;
-}
 
 static const struct dfd_irq *find_irq(struct dfd_device *dev, int32_t index)
 {
