@@ -215,7 +215,7 @@ void dfd_irq_level(struct dfd_host *host, uint32_t index, bool asserted);
  * dfd_irq_message() - send an MSI or MSI-X vector (or ERR, REQ)
  *
  * A masked vector becomes pending and is delivered once when it is unmasked. A vector that is not
- * enabled is lost, as on hardware.
+ * enabled is lost, and so is MSI and MSI-X while bus mastering is off, as on hardware.
  */
 void dfd_irq_message(struct dfd_host *host, uint32_t index, uint32_t vector);
 

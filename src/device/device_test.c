@@ -310,6 +310,9 @@ static void test_msix(void **state)
 	assert_int_equal(dfd_irq_enable(f->dev, DFD_PCI_MSIX, 3), 0);
 	assert_int_equal(dfd_wait_irq(f->dev, DFD_PCI_MSIX, 1, 0), 0);
 	assert_int_equal(read32(f->dev, 7, 0x40) >> 31, 1);
+	write32(f->dev, 0, 4, 1); /* lost: bus mastering is off */
+	assert_int_equal(dfd_wait_irq(f->dev, DFD_PCI_MSIX, 1, 0), 0);
+	set_command(f->dev, 6);
 	write32(f->dev, 0, 4, 1);
 	write32(f->dev, 0, 4, 1);
 	write32(f->dev, 0, 4, 3); /* beyond what is enabled */

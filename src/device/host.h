@@ -133,6 +133,8 @@ int host_irq_watch_all(struct model_host *h);
 /* host_dma.c */
 int host_dma_map(struct model_host *h, struct dfd_dma_map *map);
 int host_dma_unmap(struct model_host *h, uint64_t iova, uint64_t size, uint64_t *unmapped);
+/** May the device write to memory? Always, unless it is a PCI function with bus mastering off. */
+bool host_bus_master(const struct model_host *h);
 void *host_dma_get(struct dfd_host *host, uint64_t iova, uint64_t len, uint32_t prot);
 void host_dma_put(struct dfd_host *host, void *ptr, uint64_t written);
 int host_dma_read(struct dfd_host *host, uint64_t iova, void *buf, size_t len, dfd_dma_done done,

@@ -158,7 +158,7 @@ void host_dma_finish(struct model_host *h)
 
 /* ---- by pointer ---- */
 
-static bool bus_master(const struct model_host *h)
+bool host_bus_master(const struct model_host *h)
 {
 	return !h->is_pci || (dfd_pci_config_command(&h->config) & DFD_PCI_COMMAND_MASTER);
 }
@@ -184,7 +184,7 @@ void *host_dma_get(struct dfd_host *host, uint64_t iova, uint64_t len, uint32_t 
 	const struct dfd_range *range = find(h, iova, prot);
 	const struct mapping *m = range ? range->value : NULL;
 
-	if (!m || !m->ptr || !len || len - 1 > range->last - iova || !bus_master(h))
+	if (!m || !m->ptr || !len || len - 1 > range->last - iova || !host_bus_master(h))
 		return NULL;
 	for (unsigned int i = 0; i < MAX_DMA_USES; i++) {
 		struct dma_use *use = &h->uses[i];
@@ -325,7 +325,7 @@ static int transfer(struct model_host *h, uint64_t iova, void *in, const void *o
 {
 	int ret;
 
-	if (!bus_master(h))
+	if (!host_bus_master(h))
 		return -EIO;
 	if (len > DFD_MAX_DMA_LEN)
 		return -EINVAL;

@@ -108,13 +108,21 @@ void host_irq_level(struct dfd_host *host, uint32_t index, bool asserted)
 		deliver(h, irq, v);
 }
 
+/* MSI and MSI-X are writes to memory: with bus mastering off they go nowhere. */
+static bool can_send(const struct model_host *h, uint32_t index)
+{
+	bool is_write = h->is_pci && (index == DFD_PCI_MSI || index == DFD_PCI_MSIX);
+
+	return !is_write || host_bus_master(h);
+}
+
 void host_irq_message(struct dfd_host *host, uint32_t index, uint32_t vector)
 {
 	struct model_host *h = from_base(host);
 	struct host_irq *irq = find(h, index);
 
 	/* A vector that the driver has not enabled is lost, unless its mask keeps it. */
-	if (irq && !is_wired(h, irq) && vector < irq->enabled)
+	if (irq && !is_wired(h, irq) && vector < irq->enabled && can_send(h, index))
 		deliver(h, irq, vector);
 }
 

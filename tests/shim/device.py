@@ -62,6 +62,9 @@ check("10!", get(edu, bar0 + 8), 3628800)
 
 event = os.eventfd(0) if hasattr(os, "eventfd") else None
 if event is not None:
+    # A message is a write to memory: it needs bus mastering.
+    config = ask(edu, GET_REGION_OFFSET, 7)
+    assert os.pwrite(edu, struct.pack("<H", 6), config + 4) == 2
     fcntl.ioctl(edu, SET_MSI_EVENTFDS, struct.pack("<ii", 1, event))
     put(edu, bar0 + 0x20, 0x80)
     put(edu, bar0 + 8, 5)

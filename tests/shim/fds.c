@@ -22,6 +22,7 @@
 #include <devfd/ioctl.h>
 
 #define BAR0	 ((off_t)1 << 40)
+#define CONFIG	 ((off_t)8 << 40)
 #define LIVENESS (BAR0 + 0x04)
 #define FACT	 (BAR0 + 0x08)
 #define STATUS	 (BAR0 + 0x20)
@@ -242,9 +243,11 @@ static void reopen(void)
 
 static void wait_irq(int fd, int event)
 {
+	const uint16_t command = 6; /* memory decode, and bus mastering for MSI */
 	struct pollfd p = { .fd = event, .events = POLLIN };
 	uint64_t count = 0;
 
+	CHECK(pwrite(fd, &command, 2, CONFIG + 4) == 2);
 	set(fd, STATUS, 0x80);
 	set(fd, FACT, 6);
 	CHECK(poll(&p, 1, 5000) == 1);
