@@ -5,12 +5,15 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "util/eventfd.h"
 #include "util/rangemap.h"
+#include "util/usermem.h"
 
 static void test_ranges(void **state)
 {
@@ -110,6 +113,31 @@ static void test_eventfds(void **state)
 	close(good);
 }
 
+static void test_user_memory(void **state)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *map =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char mine[8] = "devfd..";
+
+	(void)state;
+	assert_true(map != MAP_FAILED);
+	assert_int_equal(mprotect(map + page, page, PROT_READ), 0);
+	assert_int_equal(dfd_copy_out(map + page - 8, mine, 8), 0);
+	memset(mine, 0, sizeof(mine));
+	assert_int_equal(dfd_copy_in(mine, map + page - 8, 8), 0);
+	assert_string_equal(mine, "devfd..");
+	assert_int_equal(dfd_copy_in(mine, map + page - 4, 8), 0);
+	assert_int_equal(dfd_copy_out(map + page, mine, 1), -EFAULT);
+	assert_int_equal(dfd_copy_out(map + page - 4, mine, 8), -EFAULT);
+	assert_int_equal(munmap(map + page, page), 0);
+	assert_int_equal(dfd_copy_in(mine, map + page - 4, 8), -EFAULT);
+	assert_int_equal(dfd_copy_in(mine, NULL, 1), -EFAULT);
+	assert_int_equal(dfd_copy_out(NULL, mine, 1), -EFAULT);
+	assert_int_equal(dfd_copy_in(mine, NULL, 0), 0);
+	munmap(map, page);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +145,7 @@ int main(void)
 		cmocka_unit_test(test_gaps),
 		cmocka_unit_test(test_ranges_against_bytes),
 		cmocka_unit_test(test_eventfds),
+		cmocka_unit_test(test_user_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
