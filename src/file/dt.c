@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "file/dt.h"
 
@@ -18,7 +19,9 @@ const char *dt_name(const struct dt_node *n, int node)
 {
 	const char *name = fdt_get_name(n->fdt, node, NULL);
 
-	return name && dt_is_text(name) ? name : "(unprintable)";
+	if (!name || !dt_is_text(name))
+		return "(unprintable)";
+	return *name ? name : "/";
 }
 
 int dt_cells(const struct dt_node *n, int node, const char *name, struct dt_cells *out,
@@ -58,4 +61,13 @@ int dt_number(const struct dt_node *n, int node, const char *name, uint32_t *val
 				     dt_name(n, node), cells.count);
 	*value = dt_cell(&cells, 0);
 	return 1;
+}
+
+bool dt_is_pci(const struct dt_node *n, int node)
+{
+	int len;
+	const char *type = fdt_getprop(n->fdt, node, "device_type", &len);
+
+	return type && ((len == sizeof("pci") && !memcmp(type, "pci", sizeof("pci"))) ||
+			(len == sizeof("pciex") && !memcmp(type, "pciex", sizeof("pciex"))));
 }

@@ -11,8 +11,15 @@
 #define DT_MAX_DEPTH 32
 
 /**
+ * dt_check() - whether libfdt can be let loose on some bytes
+ *
+ * Return: 0 or -FDT_ERR_*.
+ */
+int dt_check(const void *blob, size_t len);
+
+/**
  * struct dt_node - a node and all above it
- * @fdt: a blob that fdt_check_full() has passed
+ * @fdt: a blob that dt_check() has passed
  * @path: full path of the node
  * @chain: offsets of the nodes from the root, chain[0], to the node itself, chain[depth]
  * @depth: 0 for the root
@@ -55,6 +62,9 @@ bool dt_is_text(const char *s);
 
 /** dt_name() - Return: the name of a node, for messages */
 const char *dt_name(const struct dt_node *n, int node);
+
+/** dt_is_pci() - Return: true for a PCI host or bridge, whose children have PCI addresses */
+bool dt_is_pci(const struct dt_node *n, int node);
 
 /** dt_regions() - add the regions of a node. Return: 0 or -EBADMSG */
 int dt_regions(const struct dt_node *n, struct dfd_desc_builder *b, struct dfd_error *err);

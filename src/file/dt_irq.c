@@ -42,6 +42,9 @@ static const struct kind kinds[] = {
 	{ "chrp,open-pic", 1, OPENPIC_LEVELS },
 };
 
+/* A PCI bus hands INTA to INTD on, by number: level triggered, all of them. */
+static const struct kind pci_pins = { NULL, 0, UINT32_MAX };
+
 /** struct controller - an interrupt parent; @kind is NULL where we cannot tell level from edge */
 struct controller {
 	uint32_t phandle;
@@ -61,7 +64,7 @@ static const struct kind *kind_of(const struct dt_node *n, int node)
 		if (!fdt_node_check_compatible(n->fdt, node, kinds[i].compatible))
 			return &kinds[i];
 	}
-	return NULL;
+	return dt_is_pci(n, node) ? &pci_pins : NULL;
 }
 
 /* 1 a controller, 0 not, or -EBADMSG. */

@@ -51,15 +51,6 @@ struct way {
 	bool to_root;
 };
 
-static bool is_pci(const struct dt_node *n, int node)
-{
-	int len;
-	const char *type = fdt_getprop(n->fdt, node, "device_type", &len);
-
-	return type &&
-	       ((len == 4 && !memcmp(type, "pci", 4)) || (len == 6 && !memcmp(type, "pciex", 6)));
-}
-
 static int cell_count(const struct dt_node *n, int node, const char *name, uint32_t *value,
 		      struct dfd_error *err)
 {
@@ -81,7 +72,7 @@ static int get_bus(const struct dt_node *n, int level, struct bus *bus, struct d
 	ret = cell_count(n, node, "#address-cells", &bus->address_cells, err);
 	if (!ret)
 		ret = cell_count(n, node, "#size-cells", &bus->size_cells, err);
-	bus->pci = bus->address_cells == 3 && is_pci(n, node);
+	bus->pci = bus->address_cells == 3 && dt_is_pci(n, node);
 	return ret;
 }
 
@@ -101,7 +92,7 @@ static int check_ranges(const struct dt_node *n, const struct bus *bus, const st
 	if (!stride || bus->ranges.count % stride)
 		return dfd_error_set(err, -EBADMSG,
 				     "ranges of node %s is %" PRIu32
-				     " cells long, not a multiple of %" PRIu32,
+				     " cells long, not whole entries of %" PRIu32,
 				     dt_name(n, bus->node), bus->ranges.count, stride);
 	if (bus->ranges.count / stride > MAX_RANGES)
 		return dfd_error_set(err, -EBADMSG, "ranges of node %s has more than %u entries",
@@ -230,10 +221,10 @@ int dt_regions(const struct dt_node *n, struct dfd_desc_builder *b, struct dfd_e
 	stride = way.bus[0].address_cells + way.bus[0].size_cells;
 	if (!stride || reg.count % stride)
 		return dfd_error_set(err, -EBADMSG,
-				     "reg is %" PRIu32 " cells long, not a multiple of %" PRIu32
-				     " (%" PRIu32 " of address and %" PRIu32 " of size)",
-				     reg.count, stride, way.bus[0].address_cells,
-				     way.bus[0].size_cells);
+				     "reg is %" PRIu32 " cells long, not whole entries of %" PRIu32
+				     " (#address-cells) and %" PRIu32 " (#size-cells of node %s)",
+				     reg.count, way.bus[0].address_cells, way.bus[0].size_cells,
+				     dt_name(n, way.bus[0].node));
 	if (reg.count / stride > DFD_MAX_REGION_INDEX + 1)
 		return dfd_error_set(err, -EBADMSG, "reg has more than %u entries",
 				     DFD_MAX_REGION_INDEX + 1);

@@ -2,7 +2,7 @@
 /*
  * Device tree blobs.
  *
- * Theory of operation: fdt_check_full() makes sure that every structure of the blob lies inside it;
+ * Theory of operation: dt_check() makes sure that every structure of the blob lies inside it;
  * what the properties say is checked where they are used. All offsets of nodes that are needed are
  * collected in one walk (struct dt_node), because libfdt finds a parent only by searching.
  */
@@ -132,7 +132,7 @@ static int no_path(const void *fdt, const char *path, struct dfd_error *err)
 	struct hints h = { .used = 0 };
 	const char *alias = *path ? fdt_get_alias(fdt, path) : NULL;
 
-	if (alias && dt_is_text(alias))
+	if (alias && alias[0] == '/' && dt_is_text(alias))
 		return dfd_error_set(err, -EINVAL,
 				     "%s is an alias; write the path it stands for, #%s", path,
 				     alias);
@@ -185,7 +185,7 @@ static int add_compatible(const struct dt_node *n, struct dfd_desc_builder *b,
 	}
 	if (count < 0)
 		return dfd_error_set(err, -EBADMSG,
-				     "compatible is not a list of strings of %u bytes",
+				     "compatible is not a list of names, %u bytes in all at most",
 				     DFD_MAX_STRING);
 	dfd_desc_set_str(b, DFD_FACT_COMPATIBLE, text);
 	return 0;
@@ -222,9 +222,9 @@ int dfd_dtb_describe(const void *blob, size_t len, const char *path, const struc
 
 	if (len > DTB_MAX_SIZE)
 		return dfd_error_set(err, -EBADMSG, "is larger than %u bytes", DTB_MAX_SIZE);
-	ret = len < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : fdt_check_full(blob, len);
+	ret = dt_check(blob, len);
 	if (ret)
-		return dfd_error_set(err, -EBADMSG, "is not a device tree blob: %s",
+		return dfd_error_set(err, -EBADMSG, "is not a device tree blob (%s)",
 				     fdt_strerror(ret));
 	ret = find_node(&n, path, full, sizeof(full), err);
 	if (ret)
@@ -271,7 +271,8 @@ int dfd_dtb_open(const char *spec, struct dfd_device **out, struct dfd_error *er
 	if (!file)
 		return dfd_error_set(err, -ENOMEM, "dtb:%s: out of memory", spec);
 	if (!*file)
-		ret = dfd_error_set(err, -EINVAL, "dtb:%s: write dtb:FILE#/PATH/OF/NODE", spec);
+		ret = dfd_error_set(err, -EINVAL,
+				    "dtb:%s names no file: write dtb:FILE#/PATH/OF/NODE", spec);
 	else
 		ret = open_node(file, hash ? hash + 1 : "", out, err);
 	free(file);

@@ -142,8 +142,9 @@ int dfd_saved_open(const char *path, struct dfd_device **out, struct dfd_error *
 	int ret;
 
 	if (!*path)
-		return dfd_error_set(err, -EINVAL,
-				     "file: write file:NAME, the name of a saved table");
+		return dfd_error_set(
+			err, -EINVAL,
+			"file: names no file: write file:NAME, the name of a saved table");
 	ret = dfd_read_file(path, DFD_TABLE_MAX_SIZE, &table, &len, &why);
 	if (ret)
 		return dfd_error_set(err, ret, "file:%s", why.text);
