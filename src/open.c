@@ -52,15 +52,15 @@ static const struct scheme *find_scheme(const char *address)
 
 static int unknown_scheme(const char *address, struct dfd_error *err)
 {
-	char known[128] = "";
+	char known[256] = "";
 
 	for (size_t i = 0; i < NUM_SCHEMES; i++) {
 		strcat(known, i ? ", " : "");
-		strcat(known, schemes[i].prefix);
+		strcat(known, schemes[i].form);
 	}
 	return dfd_error_set(err, -EINVAL,
-			     "\"%s\" is not the address of a device: it starts with none of %s",
-			     address, known);
+			     "\"%s\" is not the address of a device; those look like %s", address,
+			     known);
 }
 
 int dfd_open(const char *address, struct dfd_device **out, struct dfd_error *err)

@@ -233,7 +233,7 @@ static int canonical(const char *bdf, char *name, size_t room, struct dfd_error 
 	    bdf[strspn(bdf, "0123456789abcdefABCDEF:.")])
 		return dfd_error_set(
 			err, -EINVAL,
-			"sysfs:%s: is not a PCI function: write DOMAIN:BUS:DEVICE.FUNCTION "
+			"sysfs:%s is not a PCI function: write DOMAIN:BUS:DEVICE.FUNCTION "
 			"in hexadecimal, such as 0000:01:00.0, or 01:00.0",
 			bdf);
 	snprintf(name, room, "%04x:%02x:%02x.%x", domain, bus, device, function);
