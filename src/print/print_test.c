@@ -16,6 +16,7 @@
 #include "print/caps.h"
 #include "print/names.h"
 #include "print/plain.h"
+#include "random_desc.h"
 
 static const struct dfd_desc *build(struct dfd_desc_builder *b)
 {
@@ -363,6 +364,31 @@ static void test_view(void **state)
 	dfd_desc_unref(view.desc);
 }
 
+/* No description is too strange: one line each, plain text, JSON that can be read back. */
+static void test_random(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 500; seed++) {
+		const struct dfd_desc *desc = dfd_random_desc(seed);
+		char *text = text_of(desc, seed & 1);
+		json_object *json = json_of(desc), *regions;
+		uint32_t count;
+
+		dfd_desc_regions(desc, &count);
+		assert_true(json_object_object_get_ex(json, "regions", &regions));
+		assert_int_equal(json_object_array_length(regions), count);
+		for (const char *c = text; *c; c++) {
+			if ((unsigned char)*c < 0x20)
+				assert_int_equal(*c, '\n');
+			if (*c == '\n')
+				assert_int_not_equal(c[-1], ' ');
+		}
+		json_object_put(json);
+		free(text);
+		dfd_desc_unref(desc);
+	}
+}
+
 static void test_full_disk(void **state)
 {
 	const struct dfd_desc *desc = dt();
@@ -390,6 +416,7 @@ int main(void)
 		cmocka_unit_test(test_every_fact_appears),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_view),
+		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_full_disk),
 	};
 
