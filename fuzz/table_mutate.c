@@ -15,8 +15,9 @@
 #include "random_desc.h"
 #include "table_check.h"
 
-#define BASES 256
-#define ROOM  8192
+#define BASES	 256
+#define MAX_BASE 1024 /* small ones: damage then hits what matters more often */
+#define ROOM	 4096
 /* A description is at most a few times its table, however damaged that is. */
 #define MAX_MEMORY (64 * 1024 + 8 * ROOM)
 
@@ -35,7 +36,7 @@ static void make_bases(void)
 		struct base *b = &bases[n];
 
 		b->len = dfd_table_size(d);
-		if (b->len < ROOM - 512) {
+		if (b->len <= MAX_BASE) {
 			dfd_table_read(d, NULL, 0, b->bytes, b->len);
 			if (dfd_desc_bus(d) == DFD_BUS_PCI && n % 4 == 0)
 				b->len = (size_t)dfd_table_append_config(b->bytes, b->len, ROOM,

@@ -25,11 +25,14 @@ struct dump {
 	void *ctx;
 };
 
-static void hex_row(char *text, const uint8_t *bytes, uint32_t len)
+/* The offset in five digits and the bytes; by hand, because there are many rows. */
+static void hex_row(char *text, uint32_t offset, const uint8_t *bytes, uint32_t len)
 {
 	static const char digits[] = "0123456789abcdef";
 
 	memset(text, ' ', TEXT_COLUMN);
+	for (int i = 4; i >= 0; i--, offset >>= 4)
+		text[i] = digits[offset & 15];
 	for (uint32_t i = 0; i < len; i++) {
 		char *at = text + HEX_COLUMN + 3 * i + (i >= ROW / 2);
 
@@ -42,14 +45,12 @@ static void hex_row(char *text, const uint8_t *bytes, uint32_t len)
 __attribute__((format(printf, 3, 4))) static void row(struct dump *d, uint32_t len, const char *fmt,
 						      ...)
 {
-	char text[COLUMNS + 1], offset[HEX_COLUMN];
+	char text[COLUMNS + 1];
 	int column = TEXT_COLUMN + 2 * d->depth;
 	va_list args;
 
-	hex_row(text, d->buf + d->pos, len);
+	hex_row(text, d->pos, d->buf + d->pos, len);
 	memset(text + TEXT_COLUMN, ' ', (size_t)(column - TEXT_COLUMN));
-	snprintf(offset, sizeof(offset), "%05" PRIx32, d->pos);
-	memcpy(text, offset, 5);
 	va_start(args, fmt);
 	vsnprintf(text + column, sizeof(text) - (size_t)column, fmt, args);
 	va_end(args);
