@@ -154,7 +154,7 @@ static int find_node(struct dt_node *n, const char *path, char *full, size_t roo
 	ret = fdt_get_path(n->fdt, node, full, (int)room);
 	if (ret || !dt_is_text(full))
 		return dfd_error_set(err, -EBADMSG,
-				     "the path of node %s is not text of at most %u bytes", path,
+				     "the path of the node is not text of at most %u bytes",
 				     DFD_MAX_STRING);
 	n->path = full;
 	return get_chain(n, node, err);

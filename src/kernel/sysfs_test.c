@@ -62,13 +62,16 @@ static void put_link(const char *path, const char *target)
 /* INTA, MSI with 4 vectors at 0x40, MSI-X with 9 at 0x50. */
 static void fill_config(uint8_t config[256])
 {
+	static const uint8_t ids[] = { 0xf4, 0x1a, 0x41, 0x10 }, msi[] = { 0x05, 0x50, 0x84, 0x00 },
+			     msix[] = { 0x11, 0x00, 0x08, 0x80 };
+
 	memset(config, 0, 256);
-	memcpy(config, "\xf4\x1a\x41\x10", 4);
+	memcpy(config, ids, sizeof(ids));
 	config[0x06] = 0x10;
 	config[0x34] = 0x40;
 	config[0x3d] = 1;
-	memcpy(config + 0x40, "\x05\x50\x84\x00", 4);
-	memcpy(config + 0x50, "\x11\x00\x08\x80", 4);
+	memcpy(config + 0x40, msi, sizeof(msi));
+	memcpy(config + 0x50, msix, sizeof(msix));
 }
 
 #define UNUSED "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
@@ -309,7 +312,7 @@ static void test_failures(void **state)
 
 		assert_int_equal(dfd_sysfs_open(root, cases[i].bdf, &dev, &err), cases[i].code);
 		assert_int_equal(err.code, cases[i].code);
-		if (!strstr(err.text, cases[i].text) || strncmp(err.text, "sysfs:", 6))
+		if (!strstr(err.text, cases[i].text) || strncmp(err.text, "sysfs:", 6) != 0)
 			fail_msg("%s", err.text);
 	}
 }
