@@ -104,7 +104,8 @@ static int compare(const char *address, const struct dfd_view *views)
 	printf("%s\n", address);
 	if (dfd_view_compare(views, note_difference, note_only, &only, &report))
 		return tool_fail(TOOL_FAILED, "%s: out of memory", address);
-	printf("  %" PRIu32 " facts, %" PRIu32 " differences\n", report.facts, report.differences);
+	printf("  %" PRIu32 " facts, %" PRIu32 " difference%s\n", report.facts, report.differences,
+	       report.differences == 1 ? "" : "s");
 	for (uint32_t set = 0; set < ALL_VIEWS; set++)
 		print_only(&only, set);
 	fputs("  calls: ", stdout);

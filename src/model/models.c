@@ -33,7 +33,7 @@ static const struct dfd_model_type *find_model(const char *name, size_t len, str
 			return models[i];
 		add_name(exist, models[i]->name);
 	}
-	dfd_error_set(err, -ENOENT, "there is no model \"%.*s\"; there are: %s",
+	dfd_error_set(err, -ENOENT, "model:%.*s: there is no such model; there are: %s",
 		      (int)(len < 64 ? len : 64), name, exist);
 	return NULL;
 }
@@ -48,9 +48,9 @@ static int find_option(const struct dfd_model_type *type, const char *name, stru
 		add_name(exist, type->options[i].name);
 	}
 	if (!type->num_options)
-		return dfd_error_set(err, -EINVAL, "model %s has no option \"%s\"; it takes none",
+		return dfd_error_set(err, -EINVAL, "model:%s: has no option \"%s\"; it takes none",
 				     type->name, name);
-	return dfd_error_set(err, -EINVAL, "model %s has no option \"%s\"; it has: %s", type->name,
+	return dfd_error_set(err, -EINVAL, "model:%s: has no option \"%s\"; it has: %s", type->name,
 			     name, exist);
 }
 
@@ -77,7 +77,7 @@ static int parse_value(const struct dfd_model_type *type, const struct dfd_model
 		text = "1";
 	if (!text || !parse_number(text, value) || *value < min || *value > max)
 		return dfd_error_set(err, -EINVAL,
-				     "model %s: %s=%s is not a number from %" PRIu64 " to %" PRIu64,
+				     "model:%s: %s=%s is not a number from %" PRIu64 " to %" PRIu64,
 				     type->name, o->name, text ? text : "", min, max);
 	return 0;
 }
