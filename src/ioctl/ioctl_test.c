@@ -225,19 +225,18 @@ static void test_set_irqs_passes_on(void **state)
 	struct probe p = { .answer = 2 };
 	struct dfd_device *dev = open_pci(&probe_ops, &p);
 	int efd = eventfd(0, EFD_CLOEXEC);
-	struct {
-		struct vfio_irq_set set;
-		int32_t fds[3];
-	} args = { .set = { .argsz = sizeof(args),
-			    .flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-			    .index = VFIO_PCI_MSI_IRQ_INDEX,
-			    .start = 1,
-			    .count = 3 },
-		   .fds = { efd, -5, -1 } };
+	uint32_t args[8] = { sizeof(args),
+			     VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			     VFIO_PCI_MSI_IRQ_INDEX,
+			     1,
+			     3,
+			     (uint32_t)efd,
+			     (uint32_t)-5,
+			     (uint32_t)-1 };
 
 	(void)state;
 	/* The kernel's "so many are available" comes through. */
-	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_SET_IRQS, &args), 2);
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_SET_IRQS, args), 2);
 	assert_int_equal(p.set.start, 1);
 	assert_int_equal(p.set.count, 3);
 	assert_memory_equal(p.fds, ((int32_t[]){ efd, -1, -1 }), 12);
@@ -249,30 +248,30 @@ static void test_feature(void **state)
 {
 	struct probe p = { 0 };
 	struct dfd_device *dev = open_pci(&probe_ops, &p);
-	struct {
-		struct vfio_device_feature head;
-		uint8_t body[8192];
-	} args = { .head = { .argsz = 12, .flags = 7 | VFIO_DEVICE_FEATURE_GET } };
+	/* argsz, flags, body */
+	uint32_t args[2048] = { 12, 7 | VFIO_DEVICE_FEATURE_GET };
 	const uint32_t probe = VFIO_DEVICE_FEATURE_PROBE;
 
 	(void)state;
-	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_FEATURE, &args), 3);
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_FEATURE, args), 3);
 	assert_int_equal(p.feature_len, 4);
-	assert_memory_equal(args.body, "\x77\x77\x77\x77\0", 5);
+	assert_int_equal(args[2], 0x77777777);
+	assert_int_equal(args[3], 0);
 	/* Setting gives nothing back. */
-	args.head =
-		(struct vfio_device_feature){ .argsz = 16, .flags = 7 | VFIO_DEVICE_FEATURE_SET };
-	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_FEATURE, &args), 3);
-	assert_int_equal(args.body[7], 0);
+	args[0] = 16;
+	args[1] = 7 | VFIO_DEVICE_FEATURE_SET;
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_FEATURE, args), 3);
+	assert_int_equal(args[3], 0);
 	/* More room than any feature needs is cut. */
-	args.head = (struct vfio_device_feature){ .argsz = sizeof(args),
-						  .flags = 7 | VFIO_DEVICE_FEATURE_GET };
-	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_FEATURE, &args), 3);
+	args[0] = sizeof(args);
+	args[1] = 7 | VFIO_DEVICE_FEATURE_GET;
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_FEATURE, args), 3);
 	assert_int_equal(p.feature_len, 4096);
-	args.head.flags = 7 | probe | VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET;
-	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_FEATURE, &args), 0);
-	args.head.flags = 8 | probe;
-	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_FEATURE, &args), -ENOTTY);
+	assert_int_equal(args[2 + 1024], 0);
+	args[1] = 7 | probe | VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET;
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_FEATURE, args), 0);
+	args[1] = 8 | probe;
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_FEATURE, args), -ENOTTY);
 	dfd_device_close(dev);
 }
 

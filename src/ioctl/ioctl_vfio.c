@@ -167,7 +167,7 @@ static uint32_t region_flags(const struct dfd_region *region)
 static int get_region_info(struct dfd_device *dev, void *user)
 {
 	const struct dfd_desc *desc = dfd_device_desc(dev);
-	struct vfio_region_info info;
+	struct vfio_region_info info = { 0 };
 	const struct dfd_region *region;
 	int ret = get_struct(&info, user, sizeof(info));
 
@@ -213,7 +213,7 @@ static uint32_t irq_flags(const struct dfd_desc *desc, uint32_t index)
 static int get_irq_info(struct dfd_device *dev, void *user)
 {
 	const struct dfd_desc *desc = dfd_device_desc(dev);
-	struct vfio_irq_info info;
+	struct vfio_irq_info info = { 0 };
 	int ret = get_struct(&info, user, sizeof(info));
 
 	if (ret)
@@ -294,7 +294,7 @@ static int set_irqs(struct dfd_device *dev, void *user)
 		int32_t fds[DFD_MAX_IRQ_COUNT];
 		uint8_t bools[DFD_MAX_IRQ_COUNT];
 	} data;
-	struct vfio_irq_set set;
+	struct vfio_irq_set set = { 0 };
 	int size, ret = get_struct(&set, user, sizeof(set));
 
 	if (ret)
@@ -334,7 +334,7 @@ static int feature(struct dfd_device *dev, void *user)
 {
 	const uint32_t directions = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET;
 	char *body = (char *)user + sizeof(struct vfio_device_feature);
-	struct vfio_device_feature head;
+	struct vfio_device_feature head = { 0 };
 	uint8_t data[MAX_FEATURE_BODY];
 	uint32_t len;
 	int ret = get_struct(&head, user, sizeof(head));
