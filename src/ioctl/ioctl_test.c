@@ -14,9 +14,11 @@
 
 #include <devfd/file.h>
 #include <devfd/ioctl.h>
+#include <devfd/open.h>
 #include <devfd/provider.h>
 
 #include "abi/vfio.h"
+#include "random_desc.h"
 
 /* ---- a device that remembers what it was asked ---- */
 
@@ -275,6 +277,85 @@ static void test_feature(void **state)
 	dfd_device_close(dev);
 }
 
+/* ---- anything ---- */
+
+static const unsigned long requests[] = {
+	VFIO_DEVICE_GET_FLAGS,
+	VFIO_DEVICE_GET_NUM_REGIONS,
+	VFIO_DEVICE_GET_REGION_LEN,
+	VFIO_DEVICE_GET_REGION_PHYS_ADDR,
+	VFIO_DEVICE_GET_NUM_IRQS,
+	VFIO_DEVICE_SET_IRQ_EVENTFD,
+	VFIO_DEVICE_UNMASK_IRQ,
+	VFIO_DEVICE_SET_UNMASK_IRQ_EVENTFD,
+	VFIO_DEVICE_GET_DTPATH,
+	VFIO_DEVICE_GET_DTINDEX,
+	VFIO_DEVICE_RESET,
+	VFIO_DEVICE_PCI_RESET,
+	VFIO_DEVICE_PCI_SET_MSI_EVENTFDS,
+	VFIO_DEVICE_PCI_SET_MSIX_EVENTFDS,
+	VFIO_DEVICE_CHECK_EXTENSION,
+	VFIO_DEVICE_GET_INFO,
+	VFIO_DEVICE_GET_REGION_INFO,
+	VFIO_DEVICE_GET_IRQ_INFO,
+	VFIO_DEVICE_SET_IRQS,
+	VFIO_DEVICE_FEATURE,
+};
+
+/* Words that mean something somewhere, and some that do not. */
+static uint32_t random_word(uint64_t *seed, int efd)
+{
+	switch (dfd_random_below(seed, 4)) {
+	case 0:
+		return dfd_random_below(seed, 48);
+	case 1:
+		return UINT32_C(1) << dfd_random_below(seed, 32);
+	case 2:
+		return (uint32_t)efd;
+	default:
+		return (uint32_t)dfd_random(seed);
+	}
+}
+
+/* No argument makes it crash, hang or answer what is no errno. */
+static void hammer(const char *address, uint64_t seed)
+{
+	const size_t num = sizeof(requests) / sizeof(*requests);
+	int efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct dfd_device *dev;
+	struct dfd_error err;
+
+	if (dfd_open(address, &dev, &err))
+		fail_msg("%s", err.text);
+	for (int i = 0; i < 50000; i++) {
+		unsigned long request = requests[dfd_random_below(&seed, num)];
+		uint32_t args[64];
+		uint64_t buf = (uintptr_t)args;
+		int ret;
+
+		for (size_t w = 0; w < 64; w++)
+			args[w] = random_word(&seed, efd);
+		if (request == VFIO_DEVICE_GET_DTPATH)
+			memcpy(&args[4], &buf, sizeof(buf));
+		else if (!_IOC_SIZE(request) && args[0] > sizeof(args))
+			args[0] = dfd_random_below(&seed, sizeof(args));
+		if (!dfd_random_below(&seed, 16))
+			request ^= 1ul << dfd_random_below(&seed, 32);
+		ret = dfd_ioctl(dev, request, args);
+		assert_true(ret > -134);
+	}
+	dfd_device_close(dev);
+	close(efd);
+}
+
+static void test_anything(void **state)
+{
+	(void)state;
+	hammer("model:edu,msix=1", 1);
+	hammer("model:pl011", 2);
+	hammer("model:shapes", 3);
+}
+
 /* ---- the file ---- */
 
 static struct dfd_device *open_other(const struct dfd_region *regions, size_t count)
@@ -351,6 +432,7 @@ int main(void)
 		cmocka_unit_test(test_device_capabilities),
 		cmocka_unit_test(test_set_irqs_passes_on),
 		cmocka_unit_test(test_feature),
+		cmocka_unit_test(test_anything),
 		cmocka_unit_test(test_layout),
 		cmocka_unit_test(test_file_without_regions),
 	};
