@@ -73,7 +73,8 @@ enum dfd_dt_prop {
 #define DFD_MAX_AREAS	     64u
 #define DFD_MAX_CAPS	     64u
 #define DFD_MAX_CAP_SIZE     4096u
-#define DFD_MAX_STRING	     1023u /* bytes of a path or name, without the NUL */
+#define DFD_MAX_STRING	     1023u	  /* bytes of a path or name, without the NUL */
+#define DFD_MAX_DETAILS	     (768u << 10) /* bytes of all paths, areas and capabilities together */
 /* A region's window in the file: region i starts at (i + 1) << 40 unless its table says otherwise.
  */
 #define DFD_REGION_SHIFT 40

@@ -425,9 +425,41 @@ static int check_windows(const struct dfd_desc *d, struct dfd_error *err)
 	return 0;
 }
 
+static uint64_t dt_details(const struct dfd_dt_ref *dt)
+{
+	return dt->path ? strlen(dt->path) + 24 : 0;
+}
+
+static uint64_t cap_details(const struct dfd_cap *caps, uint32_t count)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		bytes += caps[i].size + 24;
+	return bytes;
+}
+
+/* Whoever takes a description from elsewhere has a limit of memory: the same for all. */
+static int check_details(const struct dfd_desc *d, struct dfd_error *err)
+{
+	uint64_t bytes = cap_details(d->caps, d->num_caps);
+
+	for (uint32_t i = 0; i < d->num_regions; i++)
+		bytes += dt_details(&d->regions[i].dt) + 16 * d->regions[i].num_areas +
+			 cap_details(d->regions[i].caps, d->regions[i].num_caps);
+	for (uint32_t i = 0; i < d->num_irqs; i++)
+		bytes += dt_details(&d->irqs[i].dt);
+	if (bytes > DFD_MAX_DETAILS)
+		return dfd_error_set(err, -EINVAL,
+				     "%" PRIu64
+				     " bytes of paths, areas and capabilities are more than %u",
+				     bytes, DFD_MAX_DETAILS);
+	return 0;
+}
+
 static int check(const struct dfd_desc *d, struct dfd_error *err)
 {
-	int ret = 0;
+	int ret = check_details(d, err);
 
 	for (uint32_t i = 0; i < d->num_regions && !ret; i++)
 		ret = check_region(d, &d->regions[i], err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The writer and the reader held against each other. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -127,6 +128,44 @@ static void test_round_trip(void **state)
 	}
 }
 
+/* All regions and interrupts, with paths of @len bytes. */
+static int build_largest(size_t len, const struct dfd_desc **out, struct dfd_error *err)
+{
+	struct dfd_desc_builder *b = dfd_desc_builder_new(DFD_BUS_DT);
+	char path[DFD_MAX_STRING + 1];
+
+	memset(path, '/', len);
+	path[len] = '\0';
+	for (uint32_t i = 0; i <= DFD_MAX_REGION_INDEX; i++) {
+		const struct dfd_dt_ref dt = { path, DFD_DT_REG, i };
+
+		dfd_desc_add_region(b, &(struct dfd_region){ .index = i, .size = 1, .dt = dt });
+		dfd_desc_add_irq(b, &(struct dfd_irq){ .index = i, .count = 1, .dt = dt });
+	}
+	return dfd_desc_build(b, out, err);
+}
+
+/* Whatever can be described can be read back: the limits of both sides fit. */
+static void test_largest(void **state)
+{
+	const struct dfd_desc *d, *back;
+	struct dfd_error err;
+	uint32_t size;
+	uint8_t *table;
+
+	(void)state;
+	assert_int_equal(build_largest(361, &d, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "of paths, areas and capabilities are more than 786432"));
+	assert_int_equal(build_largest(360, &d, &err), 0);
+	table = whole_table(d, &size);
+	assert_true(size <= DFD_TABLE_MAX_SIZE);
+	assert_int_equal(dfd_table_parse(table, size, &back, NULL, NULL), 0);
+	assert_true(dfd_desc_equal(d, back, NULL));
+	free(table);
+	dfd_desc_unref(d);
+	dfd_desc_unref(back);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +173,7 @@ int main(void)
 		cmocka_unit_test(test_no_length_is_too_long),
 		cmocka_unit_test(test_byte_by_byte),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_largest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
