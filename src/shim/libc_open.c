@@ -11,34 +11,36 @@
 _Static_assert(sizeof(off_t) == 8 && sizeof(long) == 8, "made for 64-bit systems");
 
 /* Only openings that may create a file have a third argument. */
-#define MODE_ARGUMENT(flags, mode)                                                                 \
-	do {                                                                                       \
-		va_list args;                                                                      \
-		va_start(args, flags);                                                             \
-		if ((flags) & (O_CREAT | O_TMPFILE))                                               \
-			mode = va_arg(args, mode_t);                                               \
-		va_end(args);                                                                      \
-	} while (0)
+static mode_t mode_argument(int flags, va_list args)
+{
+	return flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;
+}
 
 int open(const char *path, int flags, ...)
 {
 	struct shim_mount *m = shim_find(AT_FDCWD, path);
-	mode_t mode = 0;
+	va_list args;
+	mode_t mode;
 
 	if (m)
 		return (int)shim_result(shim_open(m, flags));
-	MODE_ARGUMENT(flags, mode);
+	va_start(args, flags);
+	mode = mode_argument(flags, args);
+	va_end(args);
 	return NEXT(open)(path, flags, mode);
 }
 
 int openat(int dirfd, const char *path, int flags, ...)
 {
 	struct shim_mount *m = shim_find(dirfd, path);
-	mode_t mode = 0;
+	va_list args;
+	mode_t mode;
 
 	if (m)
 		return (int)shim_result(shim_open(m, flags));
-	MODE_ARGUMENT(flags, mode);
+	va_start(args, flags);
+	mode = mode_argument(flags, args);
+	va_end(args);
 	return NEXT(openat)(dirfd, path, flags, mode);
 }
 

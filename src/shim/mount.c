@@ -321,10 +321,11 @@ static void add_mount(char *line)
 
 __attribute__((constructor)) static void set_up(void)
 {
+	static char *lines; /* the addresses stay in there */
 	const char *env = getenv(SHIM_ENV);
-	char *lines = env ? strdup(env) : NULL, *rest = lines, *line;
+	char *rest, *line;
 
-	/* Never freed: the addresses stay in there. */
+	rest = lines = env ? strdup(env) : NULL;
 	while ((line = strsep(&rest, "\n")))
 		add_mount(line);
 	if (!num_mounts)

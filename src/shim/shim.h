@@ -150,7 +150,7 @@ void *shim_next(_Atomic(void *) *cache, const char *name);
 #define NEXT(name)                                                                                 \
 	({                                                                                         \
 		static _Atomic(void *) cache;                                                      \
-		(__typeof__(&name))shim_next(&cache, #name);                                       \
+		(__typeof__(&(name)))shim_next(&cache, #name);                                     \
 	})
 
 /* On 64-bit systems, which this library is for, the names with 64 are the same functions. */

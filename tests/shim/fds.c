@@ -296,6 +296,22 @@ static void forks(void)
 	close(fd);
 }
 
+/* The child has the memory of its parent, and must not change there what the number means. */
+static void vforks(void)
+{
+	int fd = open(edu, O_RDWR), status = -1;
+	pid_t pid = vfork();
+
+	if (!pid) {
+		dup2(STDIN_FILENO, fd);
+		_exit(ioctl(fd, VFIO_DEVICE_RESET) == -1 && errno == ENOTTY ? 0 : 1);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && !status);
+	CHECK(ioctl(fd, VFIO_DEVICE_RESET) == 0);
+	CHECK(get(fd, BAR0) == 0x010000ed);
+	close(fd);
+}
+
 static void *hammer(void *arg)
 {
 	int fd = *(int *)arg;
@@ -353,7 +369,8 @@ static void stdio(void)
 	CHECK(get(fileno(f), LIVENESS) == ~3u);
 	CHECK(fputs("x", g) >= 0 && fflush(g) == EOF); /* stdio cannot write a device */
 	clearerr(g);
-	CHECK(freopen(edu, "r", g) == g && fgetc(g) == 'p');
+	g = freopen(edu, "r", g);
+	CHECK(g && fgetc(g) == 'p');
 	rewind(f);
 	CHECK(fgetc(f) == 'p');
 	fclose(f);
@@ -412,6 +429,7 @@ int main(int argc, char **argv)
 	reopen();
 	polling();
 	forks();
+	vforks();
 	threads();
 	stdio();
 	looking();
