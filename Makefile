@@ -36,7 +36,7 @@ check: built
 	@meson test -C $(BUILD) --no-rebuild --print-errorlogs --quiet
 
 check-san: $(SAN)/build.ninja
-	@ninja -C $(SAN) --quiet
+	@ninja -C $(SAN) >$(SAN)/ninja.log || { cat $(SAN)/ninja.log; exit 1; }
 	@$(SAN_ENV) meson test -C $(SAN) --no-rebuild --print-errorlogs --quiet -t 5
 
 compare: built
@@ -46,7 +46,7 @@ bench: built
 	@meson test -C $(BUILD) --no-rebuild --benchmark --verbose
 
 fuzz: $(SAN)/build.ninja
-	@ninja -C $(SAN) --quiet
+	@ninja -C $(SAN) >$(SAN)/ninja.log || { cat $(SAN)/ninja.log; exit 1; }
 	@$(SAN_ENV) scripts/fuzz $(SAN) $(COUNT)
 
 install: all

@@ -32,7 +32,7 @@ static ssize_t read_all(int fd, char *buf, size_t room)
 
 int dfd_read_file(const char *path, size_t max, void **buf, size_t *len, struct dfd_error *err)
 {
-	char *mem, *fitted;
+	char *mem;
 	ssize_t got;
 	int fd;
 
@@ -43,8 +43,9 @@ int dfd_read_file(const char *path, size_t max, void **buf, size_t *len, struct 
 	got = mem ? read_all(fd, mem, max + 1) : -ENOMEM;
 	close(fd);
 	if (got >= 0 && (size_t)got <= max) {
-		fitted = realloc(mem, (size_t)got + 1);
-		*buf = fitted ? fitted : mem;
+		*buf = realloc(mem, (size_t)got + 1);
+		if (!*buf)
+			*buf = mem;
 		*len = (size_t)got;
 		return 0;
 	}
