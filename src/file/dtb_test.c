@@ -209,15 +209,17 @@ static void test_cut(void **state)
 /* libfdt up to 1.6 never comes back from this. */
 static void test_length_wraps(void **state)
 {
-	uint8_t *name;
-
 	(void)state;
-	make_uart(1, 1, 1);
-	name = (uint8_t *)(uintptr_t)fdt_getprop(blob, fdt_path_offset(blob, "/soc"), "ranges",
-						 NULL);
-	assert_non_null(name);
-	memcpy(name - 8, "\xff\xff\xff\xf4", 4);
-	expect("/soc", -EBADMSG, "is not a device tree blob");
+	for (int len = -32; len < 0; len++) {
+		const uint8_t bytes[] = { 0xff, 0xff, 0xff, (uint8_t)len };
+		const uint8_t *value;
+
+		make_uart(1, 1, 1);
+		value = fdt_getprop(blob, fdt_path_offset(blob, "/soc"), "ranges", NULL);
+		assert_non_null(value);
+		memcpy(blob + (value - blob) - 8, bytes, sizeof(bytes));
+		expect("/soc", -EBADMSG, "is not a device tree blob");
+	}
 }
 
 static void test_old_version(void **state)

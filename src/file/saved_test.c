@@ -3,12 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -158,6 +159,22 @@ static int entries(void)
 	return count;
 }
 
+/* Save while no file can grow beyond 100 bytes. */
+static int save_limited(struct dfd_device *dev, const char *path)
+{
+	void (*old_handler)(int) = signal(SIGXFSZ, SIG_IGN);
+	struct rlimit old, limit;
+	int ret;
+
+	getrlimit(RLIMIT_FSIZE, &old);
+	limit = (struct rlimit){ 100, old.rlim_max };
+	setrlimit(RLIMIT_FSIZE, &limit);
+	ret = dfd_save(dev, path, NULL);
+	setrlimit(RLIMIT_FSIZE, &old);
+	signal(SIGXFSZ, old_handler);
+	return ret;
+}
+
 static void test_save_fails(void **state)
 {
 	struct source source = { 0, -EIO };
@@ -178,6 +195,8 @@ static void test_save_fails(void **state)
 	assert_int_equal(dfd_save(dev, in_dir("", "link"), &err), -EINVAL);
 	check_untouched(in_dir("", "old.dfd"));
 	unlink(in_dir("", "link"));
+	assert_int_equal(save_limited(dev, in_dir("", "old.dfd")), -EFBIG);
+	check_untouched(in_dir("", "old.dfd"));
 	assert_int_equal(entries(), before);
 	dfd_device_close(dev);
 }

@@ -297,6 +297,7 @@ static void test_failures(void **state)
 		{ "01:00", -EINVAL, "is not a PCI function" },
 		{ "01:00.8", -EINVAL, "is not a PCI function" },
 		{ "01:20.0", -EINVAL, "is not a PCI function" },
+		{ "01:00.00", -EINVAL, "is not a PCI function" },
 		{ "01:00.0x", -EINVAL, "is not a PCI function" },
 		{ " 01:00.0", -EINVAL, "is not a PCI function" },
 		{ "../01:00.0", -EINVAL, "is not a PCI function" },

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -68,10 +69,13 @@ static void test_cut(void **state)
 	(void)state;
 	fill(config);
 	for (size_t len = 0; len < 256; len++) {
-		int msi = dfd_pci_msi_vectors(config, len);
+		uint8_t *cut = malloc(len ? len : 1); /* a read past it is seen under ASan */
 
-		assert_int_equal(msi, len < 0x54 ? -ENODATA : 8);
-		assert_int_equal(dfd_pci_msix_vectors(config, len), len < 0x84 ? -ENODATA : 5);
+		assert_non_null(cut);
+		memcpy(cut, config, len);
+		assert_int_equal(dfd_pci_msi_vectors(cut, len), len < 0x54 ? -ENODATA : 8);
+		assert_int_equal(dfd_pci_msix_vectors(cut, len), len < 0x84 ? -ENODATA : 5);
+		free(cut);
 	}
 }
 
