@@ -2,9 +2,10 @@
 /*
  * A driver for the educational PCI device, wherever it is.
  *
- * usage: edu ADDRESS N, such as edu model:edu 10
+ * usage: edu ADDRESS N [SEED], such as edu model:edu 10
  *
- * Computes N! twice, by polling and by interrupt, and moves 4 KiB through the DMA engine and back.
+ * Computes N! twice, by polling and by interrupt, and moves 4 KiB through the DMA engine and back;
+ * SEED chooses which bytes.
  * Nothing here depends on the kind of address.
  */
 #include <endian.h>
@@ -36,6 +37,7 @@ enum {
 #define DMA_BUFFER    0x40000u
 #define DMA_SIZE      4096u
 #define DMA_MASK      0xfffffffu
+#define GONE	      UINT32_MAX /* what a register reads when no device answers */
 
 static void fail(const char *what)
 {
@@ -111,9 +113,14 @@ static void wait_for(struct dfd_device *dev, uint32_t irq, uint32_t cause)
 
 static uint32_t factorial_by_polling(struct dfd_device *dev, uint32_t n)
 {
+	uint32_t status;
+
 	put(dev, FACTORIAL, n);
-	while (get(dev, STATUS) & STATUS_BUSY)
-		;
+	do {
+		status = get(dev, STATUS);
+		if (status == GONE)
+			fail("the device is gone");
+	} while (status & STATUS_BUSY);
 	return get(dev, FACTORIAL);
 }
 
@@ -135,26 +142,44 @@ static void dma(struct dfd_device *dev, uint32_t irq, uint64_t src, uint64_t dst
 	wait_for(dev, irq, 0x100);
 }
 
+static void fill(unsigned char *bytes, uint32_t seed)
+{
+	for (unsigned int i = 0; i < DMA_SIZE; i++) {
+		seed = seed * 1664525 + 1013904223;
+		bytes[i] = (unsigned char)(seed >> 24);
+	}
+}
+
+/* FNV-1a. */
+static uint32_t hash(const unsigned char *bytes)
+{
+	uint32_t h = 0x811c9dc5;
+
+	for (unsigned int i = 0; i < DMA_SIZE; i++)
+		h = (h ^ bytes[i]) * 0x01000193;
+	return h;
+}
+
 /* From the first half of a buffer into the device, and back into the second half. */
-static bool dma_there_and_back(struct dfd_device *dev, uint32_t irq)
+static void dma_there_and_back(struct dfd_device *dev, uint32_t irq, uint32_t seed)
 {
 	struct dfd_dma_buf buf;
 	unsigned char *bytes;
-	bool same;
 
 	if (dfd_dma_alloc(dev, UINT64_C(2) * DMA_SIZE, DMA_MASK, &buf))
 		fail("there is no memory that the device can reach");
 	bytes = buf.addr;
-	for (unsigned int i = 0; i < DMA_SIZE; i++)
-		bytes[i] = (unsigned char)(i * 31 + (i >> 8));
+	fill(bytes, seed);
 	dma(dev, irq, buf.iova, DMA_BUFFER, 0);
 	dma(dev, irq, DMA_BUFFER, buf.iova + DMA_SIZE, DMA_TO_MEMORY);
-	same = !memcmp(bytes, bytes + DMA_SIZE, DMA_SIZE);
+	if (memcmp(bytes, bytes + DMA_SIZE, DMA_SIZE) != 0)
+		fail("DMA brought back other bytes");
+	printf("DMA: %u bytes to the device and back, the same, hash 0x%08" PRIx32 "\n", DMA_SIZE,
+	       hash(bytes + DMA_SIZE));
 	dfd_dma_free(dev, &buf);
-	return same;
 }
 
-static void drive(struct dfd_device *dev, uint32_t n)
+static void drive(struct dfd_device *dev, uint32_t n, uint32_t seed)
 {
 	uint32_t id = get(dev, ID), irq;
 	const char *irq_name;
@@ -169,9 +194,7 @@ static void drive(struct dfd_device *dev, uint32_t n)
 	enable_bus_master(dev); /* DMA needs it, and messages are DMA as well */
 	irq = enable_irq(dev, &irq_name);
 	printf("%" PRIu32 "! by %s: %" PRIu32 "\n", n, irq_name, factorial_by_irq(dev, irq, n));
-	if (!dma_there_and_back(dev, irq))
-		fail("DMA brought back other bytes");
-	printf("DMA: %u bytes to the device and back, the same\n", DMA_SIZE);
+	dma_there_and_back(dev, irq, seed);
 }
 
 int main(int argc, char **argv)
@@ -179,13 +202,14 @@ int main(int argc, char **argv)
 	struct dfd_device *dev;
 	struct dfd_error err;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: edu ADDRESS N\n");
+	if (argc != 3 && argc != 4) {
+		fprintf(stderr, "usage: edu ADDRESS N [SEED]\n");
 		return 2;
 	}
 	if (dfd_open(argv[1], &dev, &err))
 		fail(err.text);
-	drive(dev, (uint32_t)strtoul(argv[2], NULL, 0));
+	drive(dev, (uint32_t)strtoul(argv[2], NULL, 0),
+	      argc == 4 ? (uint32_t)strtoul(argv[3], NULL, 0) : 1);
 	dfd_device_close(dev);
 	return 0;
 }

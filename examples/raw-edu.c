@@ -103,9 +103,14 @@ static int enable_irq(const char **name)
 
 static uint32_t factorial_by_polling(uint32_t n)
 {
+	uint32_t status;
+
 	put(FACTORIAL, n);
-	while (get(STATUS) & STATUS_BUSY)
-		;
+	do {
+		status = get(STATUS);
+		if (status == UINT32_MAX)
+			errx(1, "the device is gone");
+	} while (status & STATUS_BUSY);
 	return get(FACTORIAL);
 }
 
