@@ -8,7 +8,7 @@ MESON_ARGS ?=
 # `devfd run` another one comes before that of the sanitizer.
 SAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:verify_asan_link_order=0 UBSAN_OPTIONS=print_stacktrace=1
 
-.PHONY: all built deps demo check check-san compare bench fuzz install format clean
+.PHONY: all built deps demo check check-vm check-san compare bench fuzz install format clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -34,6 +34,11 @@ demo: built
 
 check: built
 	@meson test -C $(BUILD) --no-rebuild --print-errorlogs --quiet
+
+# Real kernels in QEMU; see tests/vm/run.
+check-vm: built
+	@scripts/deps vm
+	@tests/vm/run $(BUILD)
 
 check-san: $(SAN)/build.ninja
 	@ninja -C $(SAN) >$(SAN)/ninja.log || { cat $(SAN)/ninja.log; exit 1; }

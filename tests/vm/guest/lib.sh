@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+# Sourced by the scripts of the guest.
+report=/dev/ttyS1
+sysfs=/sys/bus/pci/devices
+
+# check NAME COMMAND...: one result. What the command prints goes to the console, the end of it into
+# the report if it fails.
+check() {
+	local name=$1
+	shift
+	echo "== $name: $*"
+	if "$@" >/tmp/check 2>&1; then
+		echo "check $name: ok" >$report
+	else
+		echo "check $name: FAIL: exit $?: $(tail -n 4 /tmp/check | tr '\n' '|')" >$report
+	fi
+	sed 's/^/   /' /tmp/check
+}
+
+note() { # NAME TEXT...
+	local name=$1
+	shift
+	echo "note $name: $*" >$report
+}
+
+same() { # WANTED GOT
+	[ "$1" = "$2" ] && return
+	echo "wanted: $1"
+	echo "got:    $2"
+	return 1
+}
+
+# fails TEXT COMMAND...: the command must fail, with TEXT on its standard error
+fails() {
+	local text=$1 rc
+	shift
+	"$@" >/tmp/fails.out 2>/tmp/fails.err
+	rc=$?
+	cat /tmp/fails.out /tmp/fails.err
+	[ $rc != 0 ] || { echo "succeeded, but should say: $text"; return 1; }
+	grep -qF -e "$text" /tmp/fails.err || { echo "does not say: $text"; return 1; }
+}
+
+as_user() { # COMMAND...: without root's privileges
+	su user -c "$*"
+}
+
+# ---- devices ----
+
+driver() { # BDF
+	[ -e $sysfs/"$1"/driver ] && basename "$(readlink $sysfs/"$1"/driver)"
+}
+
+group() { # BDF
+	basename "$(readlink $sysfs/"$1"/iommu_group)"
+}
+
+unbind() { # BDF
+	[ ! -e $sysfs/"$1"/driver ] || echo "$1" >$sysfs/"$1"/driver/unbind
+}
+
+# The probing succeeds even where no driver takes the device: look at what came of it.
+bind() { # BDF DRIVER
+	[ "$(driver "$1")" != "$2" ] || return 0
+	unbind "$1"
+	echo "$2" >$sysfs/"$1"/driver_override
+	echo "$1" >/sys/bus/pci/drivers_probe
+	same "$2" "$(driver "$1")"
+}
+
+wait_for() { # COMMAND...: until it succeeds, at most 20 s
+	local n=0
+	until "$@"; do
+		n=$((n + 1))
+		[ $n -lt 100 ] || { echo "never: $*"; return 1; }
+		sleep 0.2
+	done
+}

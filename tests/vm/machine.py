@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""One boot of a guest, and what it reports.
+
+The guest has two serial ports. The first is its console: kernel messages and what commands print.
+On the second it reports, one line each, so that nothing comes between:
+
+    check NAME: ok          a check has passed
+    check NAME: FAIL: TEXT  or not
+    note NAME: TEXT         something for the host to look at
+    host COMMAND ID         a QMP command to run with "id", such as device_del
+    done                    the guest has come to its end
+"""
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+
+LIMIT = 120  # seconds for one boot
+TICK = 0.05
+
+# TCG always: a /dev/kvm that is there may hang. No default devices and no option ROMs, which cost
+# seconds. Without no_timer_check a kernel on a busy host may see its timer fail and panic.
+COMMON = ["qemu-system-x86_64", "-accel", "tcg", "-machine", "q35,kernel-irqchip=split",
+          "-cpu", "max", "-smp", "1", "-m", "512", "-nodefaults", "-no-user-config",
+          "-display", "none", "-no-reboot"]
+APPEND = "console=ttyS0 no_timer_check panic=-1 loglevel=6"
+TROUBLE = re.compile(r"^\[ *[\d.]+\] .*(BUG:|Oops|WARNING:|Call Trace|Kernel panic)", re.M)
+
+
+class Boot:
+    """What a boot has said: checks as (name, problem or None), notes by name."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.checks, self.notes, self.done, self.why = [], {}, False, ""
+        self.seconds = 0.0
+
+    def console(self):
+        return (self.folder / "console").read_text(errors="replace").replace("\r", "")
+
+    def take(self, line):
+        """Reads one line of the report. Returns a QMP command, if it asks for one."""
+        word, _, rest = line.partition(" ")
+        if word == "check":
+            name, _, result = rest.partition(": ")
+            self.checks.append((name, None if result == "ok" else result))
+        elif word == "note":
+            name, _, text = rest.partition(": ")
+            self.notes[name] = text
+        elif word == "host":
+            return rest.split(" ", 1)
+        elif word == "done":
+            self.done = True
+        return None
+
+
+class Reader:
+    """Whole lines of a file that grows."""
+
+    def __init__(self, path):
+        self.file = open(path, errors="replace")
+        self.rest = ""
+
+    def lines(self):
+        *whole, self.rest = (self.rest + self.file.read()).replace("\r", "").split("\n")
+        return whole
+
+
+class Qmp:
+    """QEMU's monitor. Answers are not waited for: what counts is what the guest sees."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(os.path.relpath(path))
+        self.send("qmp_capabilities")
+
+    def send(self, command, **arguments):
+        message = {"execute": command, "arguments": arguments}
+        self.socket.sendall(json.dumps(message).encode() + b"\n")
+
+
+# Files are named relative to the folder of the boot, QEMU's working directory: the path of a socket
+# may not be long.
+def command_line(kernel, initrd, append, devices):
+    return [*COMMON, *devices, "-kernel", str(kernel), "-initrd", str(initrd),
+            "-append", f"{APPEND} {append}",
+            "-serial", "file:console", "-serial", "file:report",
+            "-qmp", "unix:qmp,server=on,wait=off"]
+
+
+def follow(process, boot, limit):
+    """Reads the report until QEMU ends."""
+    start = time.monotonic()
+    report = qmp = None
+    while True:
+        ended = process.poll() is not None
+        boot.seconds = time.monotonic() - start
+        if report is None and (boot.folder / "report").exists():
+            report = Reader(boot.folder / "report")
+        for line in report.lines() if report else []:
+            command = boot.take(line)
+            if command:
+                qmp = qmp or Qmp(boot.folder / "qmp")
+                qmp.send(command[0], id=command[1])
+        if ended:
+            return
+        if boot.seconds > limit:
+            boot.why = f"not at its end after {limit} s"
+            return
+        time.sleep(TICK)
+
+
+def run(kernel, initrd, append, devices, folder, limit=LIMIT):
+    """Boots once; returns a Boot, whose `done` says whether the guest came to its end."""
+    folder.mkdir(parents=True)
+    boot = Boot(folder)
+    with open(folder / "qemu", "w") as messages:
+        process = subprocess.Popen(command_line(kernel, initrd, append, devices), cwd=folder,
+                                   stdin=subprocess.DEVNULL, stdout=messages, stderr=messages)
+        try:
+            follow(process, boot, limit)
+        finally:
+            process.kill()
+            process.wait()
+    if not boot.done and not boot.why:
+        boot.why = f"QEMU ended before its guest: {(folder / 'qemu').read_text().strip()}"
+    return boot
