@@ -3,8 +3,8 @@
  * The ioctls of 2011, provider side.
  *
  * Theory of operation: the number of a request says how large its argument is and which way it
- * goes. So one place copies arguments in and answers out, and a handler sees a checked copy. VFIO_
- * DEVICE_RESET, the one number that 2011 and today share, is in ioctl_vfio.c.
+ * goes. So one place copies arguments in and answers out, and a handler sees a checked copy. The
+ * one number that 2011 and today share, VFIO_DEVICE_RESET, is in ioctl_vfio.c.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,13 +15,17 @@
 #include "util/eventfd.h"
 #include "util/usermem.h"
 
-union argument {
-	uint64_t num;
-	uint32_t id;
-	int32_t word;
-	int32_t pair[2];
-	struct vfio_device_dtpath path;
-	struct vfio_device_dtindex dt;
+/** struct argument - a copy of what the caller's pointer @user points to */
+struct argument {
+	union {
+		uint64_t num;
+		uint32_t id;
+		int32_t word;
+		int32_t pair[2];
+		struct vfio_device_dtpath path;
+		struct vfio_device_dtindex dt;
+	};
+	const void *user;
 };
 
 _Static_assert(sizeof(struct vfio_device_dtpath) == 24, "the same on 32 and 64 bit");
@@ -29,24 +33,21 @@ _Static_assert(sizeof(struct vfio_device_dtindex) == 16, "the same on 32 and 64 
 
 /* ---- what the device is ---- */
 
-static int get_flags(struct dfd_device *dev, union argument *arg, void *user)
+static int get_flags(struct dfd_device *dev, struct argument *arg)
 {
-	(void)user;
 	arg->num = dfd_desc_flags(dfd_device_desc(dev));
 	return 0;
 }
 
-static int check_extension(struct dfd_device *dev, union argument *arg, void *user)
+static int check_extension(struct dfd_device *dev, struct argument *arg)
 {
-	(void)user;
 	return dfd_check_extension(dev, arg->id);
 }
 
-static int get_num_irqs(struct dfd_device *dev, union argument *arg, void *user)
+static int get_num_irqs(struct dfd_device *dev, struct argument *arg)
 {
 	const struct dfd_desc *desc = dfd_device_desc(dev);
 
-	(void)user;
 	if (dfd_desc_bus(desc) == DFD_BUS_PCI)
 		arg->word = (int32_t)dfd_desc_vectors(desc, DFD_PCI_INTX);
 	else
@@ -73,52 +74,47 @@ static int find_region(struct dfd_device *dev, uint64_t index, const struct dfd_
 	return 0;
 }
 
-static int get_num_regions(struct dfd_device *dev, union argument *arg, void *user)
+static int get_num_regions(struct dfd_device *dev, struct argument *arg)
 {
-	(void)user;
 	arg->word = (int32_t)num_regions(dfd_device_desc(dev));
 	return 0;
 }
 
-static int get_region_len(struct dfd_device *dev, union argument *arg, void *user)
+static int get_region_len(struct dfd_device *dev, struct argument *arg)
 {
 	const struct dfd_region *region;
 	int ret = find_region(dev, arg->num, &region);
 
-	(void)user;
 	if (!ret)
 		arg->num = region ? region->size : 0;
 	return ret;
 }
 
-static int get_region_flags(struct dfd_device *dev, union argument *arg, void *user)
+static int get_region_flags(struct dfd_device *dev, struct argument *arg)
 {
 	const struct dfd_region *region;
 	int ret = find_region(dev, arg->num, &region);
 
-	(void)user;
 	if (!ret)
 		arg->num = region ? region->flags : 0;
 	return ret;
 }
 
-static int get_region_offset(struct dfd_device *dev, union argument *arg, void *user)
+static int get_region_offset(struct dfd_device *dev, struct argument *arg)
 {
 	const struct dfd_region *region;
 	int ret = find_region(dev, arg->num, &region);
 
-	(void)user;
 	if (!ret)
 		arg->num = region ? region->offset : 0;
 	return ret;
 }
 
-static int get_region_phys_addr(struct dfd_device *dev, union argument *arg, void *user)
+static int get_region_phys_addr(struct dfd_device *dev, struct argument *arg)
 {
 	const struct dfd_region *region;
 	int ret = find_region(dev, arg->num, &region);
 
-	(void)user;
 	if (ret)
 		return ret;
 	if (dfd_desc_bus(dfd_device_desc(dev)) == DFD_BUS_PCI || !region || !region->has_phys)
@@ -153,14 +149,13 @@ static int find_node(struct dfd_device *dev, uint32_t type, uint32_t index,
 	return *dt && (*dt)->path ? 0 : -ENOENT;
 }
 
-static int get_dtpath(struct dfd_device *dev, union argument *arg, void *user)
+static int get_dtpath(struct dfd_device *dev, struct argument *arg)
 {
 	struct vfio_device_dtpath *path = &arg->path;
 	uint32_t room = path->buf_len, size;
 	const struct dfd_dt_ref *dt;
 	int ret;
 
-	(void)user;
 	if (path->reserved)
 		return -EINVAL;
 	ret = find_node(dev, path->type, path->index, &dt);
@@ -175,12 +170,11 @@ static int get_dtpath(struct dfd_device *dev, union argument *arg, void *user)
 	return dfd_copy_out((void *)(uintptr_t)path->buf, dt->path, size);
 }
 
-static int get_dtindex(struct dfd_device *dev, union argument *arg, void *user)
+static int get_dtindex(struct dfd_device *dev, struct argument *arg)
 {
 	const struct dfd_dt_ref *dt;
 	int ret = find_node(dev, arg->dt.type, arg->dt.index, &dt);
 
-	(void)user;
 	if (ret)
 		return ret;
 	arg->dt.prop_type = dt->prop_type;
@@ -221,7 +215,7 @@ static int disable(struct dfd_device *dev, uint32_t index)
 	return ret == -EINVAL ? 0 : ret;
 }
 
-static int set_irq_eventfd(struct dfd_device *dev, union argument *arg, void *user)
+static int set_irq_eventfd(struct dfd_device *dev, struct argument *arg)
 {
 	const int32_t fd = arg->pair[1];
 	const struct dfd_irq_set set = {
@@ -231,13 +225,12 @@ static int set_irq_eventfd(struct dfd_device *dev, union argument *arg, void *us
 		.fds = &fd,
 	};
 
-	(void)user;
 	if (!find_irq(dev, arg->pair[0]) || !valid_eventfd(fd))
 		return -EINVAL;
 	return fd == -1 ? disable(dev, set.index) : set_irqs(dev, &set);
 }
 
-static int unmask_irq(struct dfd_device *dev, union argument *arg, void *user)
+static int unmask_irq(struct dfd_device *dev, struct argument *arg)
 {
 	const struct dfd_irq_set set = {
 		.flags = DFD_IRQ_ACTION_UNMASK | DFD_IRQ_DATA_NONE,
@@ -245,11 +238,10 @@ static int unmask_irq(struct dfd_device *dev, union argument *arg, void *user)
 		.count = 1,
 	};
 
-	(void)user;
 	return find_irq(dev, arg->word) ? set_irqs(dev, &set) : -EINVAL;
 }
 
-static int set_unmask_irq_eventfd(struct dfd_device *dev, union argument *arg, void *user)
+static int set_unmask_irq_eventfd(struct dfd_device *dev, struct argument *arg)
 {
 	const int32_t fd = arg->pair[1];
 	const struct dfd_irq_set set = {
@@ -259,7 +251,6 @@ static int set_unmask_irq_eventfd(struct dfd_device *dev, union argument *arg, v
 		.fds = &fd,
 	};
 
-	(void)user;
 	if (!find_irq(dev, arg->pair[0]) || !valid_eventfd(fd))
 		return -EINVAL;
 	return set_irqs(dev, &set);
@@ -269,7 +260,7 @@ static int set_unmask_irq_eventfd(struct dfd_device *dev, union argument *arg, v
  * The whole index is set in one call, vectors past the array to none: the device takes all of it
  * or nothing.
  */
-static int set_eventfds(struct dfd_device *dev, uint32_t index, int32_t n, const void *user)
+static int set_eventfds(struct dfd_device *dev, uint32_t index, const struct argument *arg)
 {
 	const struct dfd_desc *desc = dfd_device_desc(dev);
 	int32_t fds[DFD_MAX_IRQ_COUNT];
@@ -279,6 +270,7 @@ static int set_eventfds(struct dfd_device *dev, uint32_t index, int32_t n, const
 		.count = dfd_desc_vectors(desc, index),
 		.fds = fds,
 	};
+	int32_t n = arg->word;
 	int ret;
 
 	if (dfd_desc_bus(desc) != DFD_BUS_PCI || n < 0 || (uint32_t)n > set.count)
@@ -286,7 +278,7 @@ static int set_eventfds(struct dfd_device *dev, uint32_t index, int32_t n, const
 	if (!n)
 		return disable(dev, index);
 	memset(fds, 0xff, sizeof(fds));
-	ret = dfd_copy_in(fds, (const char *)user + sizeof(n), (size_t)n * sizeof(*fds));
+	ret = dfd_copy_in(fds, (const char *)arg->user + sizeof(n), (size_t)n * sizeof(*fds));
 	for (int32_t i = 0; i < n && !ret; i++)
 		ret = valid_eventfd(fds[i]) ? 0 : -EINVAL;
 	if (!ret)
@@ -295,23 +287,22 @@ static int set_eventfds(struct dfd_device *dev, uint32_t index, int32_t n, const
 	return ret > 0 ? -EINVAL : ret;
 }
 
-static int set_msi_eventfds(struct dfd_device *dev, union argument *arg, void *user)
+static int set_msi_eventfds(struct dfd_device *dev, struct argument *arg)
 {
-	return set_eventfds(dev, DFD_PCI_MSI, arg->word, user);
+	return set_eventfds(dev, DFD_PCI_MSI, arg);
 }
 
-static int set_msix_eventfds(struct dfd_device *dev, union argument *arg, void *user)
+static int set_msix_eventfds(struct dfd_device *dev, struct argument *arg)
 {
-	return set_eventfds(dev, DFD_PCI_MSIX, arg->word, user);
+	return set_eventfds(dev, DFD_PCI_MSIX, arg);
 }
 
 /* ---- reset ---- */
 
-static int pci_reset(struct dfd_device *dev, union argument *arg, void *user)
+static int pci_reset(struct dfd_device *dev, struct argument *arg)
 {
 	uint32_t flags = dfd_desc_flags(dfd_device_desc(dev));
 
-	(void)user;
 	if (!(flags & DFD_DEVICE_PCI) || !(flags & DFD_DEVICE_RESET))
 		return -EINVAL;
 	if (arg->word == 1)
@@ -323,7 +314,7 @@ static int pci_reset(struct dfd_device *dev, union argument *arg, void *user)
 
 static const struct call {
 	uint32_t request;
-	int (*handle)(struct dfd_device *dev, union argument *arg, void *user);
+	int (*handle)(struct dfd_device *dev, struct argument *arg);
 } calls[] = {
 	{ VFIO_DEVICE_GET_FLAGS, get_flags },
 	{ VFIO_DEVICE_GET_NUM_REGIONS, get_num_regions },
@@ -355,14 +346,14 @@ static const struct call *find_call(uint32_t request)
 int dfd_ioctl_2011(struct dfd_device *dev, uint32_t request, void *user)
 {
 	const struct call *call = find_call(request);
-	union argument arg = { 0 };
+	struct argument arg = { .user = user };
 	int ret;
 
 	if (!call)
 		return -ENOTTY;
 	if ((_IOC_DIR(request) & _IOC_WRITE) && dfd_copy_in(&arg, user, _IOC_SIZE(request)))
 		return -EFAULT;
-	ret = call->handle(dev, &arg, user);
+	ret = call->handle(dev, &arg);
 	/* What did not fit goes with its size; other failures leave the argument alone. */
 	if ((ret >= 0 || ret == -ENOSPC) && (_IOC_DIR(request) & _IOC_READ) &&
 	    dfd_copy_out(user, &arg, _IOC_SIZE(request)))

@@ -333,7 +333,7 @@ static int reset(struct dfd_device *dev, void *user)
 static int feature(struct dfd_device *dev, void *user)
 {
 	const uint32_t directions = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET;
-	char *body = (char *)user + sizeof(struct vfio_device_feature);
+	char *body;
 	struct vfio_device_feature head = { 0 };
 	uint8_t data[MAX_FEATURE_BODY];
 	uint32_t len;
@@ -347,6 +347,7 @@ static int feature(struct dfd_device *dev, void *user)
 		return dfd_device_feature(dev, head.flags, NULL, 0);
 	if ((head.flags & directions) == directions)
 		return -EINVAL;
+	body = (char *)user + sizeof(head);
 	len = head.argsz - (uint32_t)sizeof(head);
 	if (len > sizeof(data))
 		len = sizeof(data);
