@@ -51,7 +51,7 @@ struct dfd_found {
  * What cannot be read about one device is that device's @problem and stops nothing. A machine
  * without one of the buses has no devices on it. Order is by name.
  *
- * Return: 0, what @fn returned, or -ENOMEM.
+ * Return: 0, what @fn returned, -ENOMEM, or what open() says of a bus that cannot be looked at.
  */
 int dfd_enumerate(const char *root, int (*fn)(void *ctx, const struct dfd_found *found), void *ctx);
 

@@ -187,13 +187,14 @@ static int visit_bus(const struct bus *bus, const char *root,
 {
 	struct dirent **names;
 	char path[PATH_MAX];
-	int parent, count, ret = 0;
+	int parent, count, ret;
 
 	snprintf(path, sizeof(path), "%s%s", root, bus->path);
 	parent = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (parent < 0)
-		return 0;
+		return errno == ENOENT ? 0 : -errno;
 	count = scandirat(parent, ".", &names, not_hidden, alphasort);
+	ret = count < 0 ? -errno : 0;
 	for (int i = 0; i < count; i++) {
 		if (!ret)
 			ret = visit(bus, root, parent, names[i]->d_name, fn, ctx);

@@ -354,6 +354,7 @@ static void test_enumerate(void **state)
 	assert_int_equal(dfd_enumerate(root, list, text), 0);
 	assert_string_equal(text, want);
 	assert_int_equal(dfd_enumerate("/nowhere", list, text), 0);
+	assert_int_equal(dfd_enumerate("/dev/null", list, text), -ENOTDIR);
 }
 
 static int stop(void *ctx, const struct dfd_found *found)
