@@ -101,9 +101,11 @@ static void positions(void)
 	CHECK(lseek(31, BAR0, SEEK_SET) == BAR0);
 	CHECK(read(fd, &id, 4) == 4 && id == 0x010000ed);
 	CHECK(lseek(fd, 0, SEEK_CUR) == BAR0 + 4);
+	for (int i = 0; i < 4; i++)
+		CHECK(get((int[]){ two, three, 30, 31 }[i], BAR0) == 0x010000ed);
 	CHECK(lseek(30, 0, SEEK_END) == ((off_t)8 << 40) + 256);
 	CHECK(lseek(fd, -4, SEEK_END) == ((off_t)8 << 40) + 252);
-	CHECK(read(fd, rest, 100) == 4);
+	CHECK(read(fd, rest, 100) == 4 && lseek(fd, 0, SEEK_CUR) == ((off_t)8 << 40) + 256);
 	FAILS(read(fd, rest, 100), EINVAL);
 	FAILS(lseek(fd, -1, SEEK_SET), EINVAL);
 	FAILS(lseek(fd, 0, SEEK_DATA), EINVAL);
@@ -167,7 +169,9 @@ static void errors(void)
 {
 	int fd = open(edu, O_RDWR);
 	uint32_t value = 0;
+	char bytes[16];
 
+	CHECK(ioctl(fd, FIOCLEX) == 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
 	FAILS(pread(fd, nowhere, 4, BAR0), EFAULT);
 	FAILS(pwrite(fd, nowhere, 4, LIVENESS), EFAULT);
 	FAILS(pread(fd, nowhere, 4, 0), EFAULT);
@@ -180,6 +184,7 @@ static void errors(void)
 	FAILS(pread(fd, &value, 4, (off_t)1 << 62), EINVAL);
 	FAILS(pwrite(fd, &value, 4, 0), EINVAL);
 	FAILS(pread(fd, &value, 2, BAR0), EIO);
+	FAILS(pread(fd, bytes, 16, BAR0 + 0x80), EIO); /* one access, not two of 8 bytes */
 	CHECK(pread(fd, NULL, 0, BAR0) == 0);
 	close(fd);
 }
@@ -187,6 +192,7 @@ static void errors(void)
 static void maps(void)
 {
 	int fd = open(shapes, O_RDWR), reads = open(shapes, O_RDONLY);
+	int writes = open(shapes, O_WRONLY);
 	const size_t page = 4096;
 	volatile uint32_t *p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, PAGES);
 	char *room = mmap(NULL, 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -200,12 +206,14 @@ static void maps(void)
 	      room + page);
 	CHECK(((uint32_t *)(room + page))[1] == 42);
 	FAILS(mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, reads, PAGES), EACCES);
+	FAILS(mmap(NULL, page, PROT_READ, MAP_SHARED, writes, PAGES), EACCES);
 	FAILS(mmap(NULL, page, PROT_READ, MAP_SHARED, fd, 0), EINVAL);
 	FAILS(mmap(NULL, page, PROT_READ, MAP_SHARED, fd, BAR0), EINVAL);
 	FAILS(mmap(NULL, 0, PROT_READ, MAP_SHARED, fd, PAGES), EINVAL);
 	FAILS(mmap(NULL, page, PROT_READ, MAP_SHARED, fd, PAGES + 4), EINVAL);
 	close(fd);
 	close(reads);
+	close(writes);
 	CHECK(p[1] == 42);
 	munmap((void *)p, page);
 	munmap(room, 2 * page);
