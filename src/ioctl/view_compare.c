@@ -2,11 +2,12 @@
 /*
  * Views held against each other.
  *
- * Theory of operation: the statements of all views are gathered by key, one value for each view.
- * All walks go in the same order, so the look-up of a key starts where the last one ended and
- * nearly always ends at once. Then each key is judged among the views that can tell it.
+ * Theory of operation: the statements of all views are gathered by key, one value for each view,
+ * in a tree for the look-up and in a list that keeps their order. Then each key is judged among the
+ * views that can tell it.
  */
 #include <errno.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,51 +16,72 @@
 
 /** struct fact - what the views say about one thing; NULL where a view says nothing */
 struct fact {
+	struct fact *next;
 	enum dfd_topic topic;
 	uint32_t needs;
 	char *key;
 	char *values[DFD_NUM_VIEWS];
 };
 
+/** struct gathering - all facts; @view and @topics: of the view that is being walked */
 struct gathering {
-	struct fact *facts;
-	size_t count, room, next;
+	void *tree;
+	struct fact *first, **end;
+	uint32_t count;
 	enum dfd_view_kind view;
 	uint32_t topics;
 };
 
-static struct fact *find(struct gathering *g, const char *key)
+static int by_key(const void *a, const void *b)
 {
-	for (size_t i = 0; i < g->count; i++) {
-		size_t at = (g->next + i) % g->count;
+	return strcmp(((const struct fact *)a)->key, ((const struct fact *)b)->key);
+}
 
-		if (!strcmp(g->facts[at].key, key)) {
-			g->next = at + 1;
-			return &g->facts[at];
-		}
-	}
-	return NULL;
+static void free_fact(struct fact *fact)
+{
+	for (int v = 0; v < DFD_NUM_VIEWS; v++)
+		free(fact->values[v]);
+	free(fact->key);
+	free(fact);
 }
 
 static struct fact *add(struct gathering *g, const struct dfd_statement *s)
 {
-	struct fact *fact;
+	struct fact *fact = calloc(1, sizeof(*fact));
 
-	if (g->count == g->room) {
-		size_t room = g->room ? 2 * g->room : 64;
-		struct fact *grown = reallocarray(g->facts, room, sizeof(*grown));
-
-		if (!grown)
-			return NULL;
-		g->facts = grown;
-		g->room = room;
-	}
-	fact = &g->facts[g->count];
-	*fact = (struct fact){ .topic = s->topic, .needs = s->needs, .key = strdup(s->key) };
-	if (!fact->key)
+	if (!fact)
 		return NULL;
+	fact->topic = s->topic;
+	fact->needs = s->needs;
+	fact->key = strdup(s->key);
+	if (!fact->key || !tsearch(fact, &g->tree, by_key)) {
+		free_fact(fact);
+		return NULL;
+	}
+	*g->end = fact;
+	g->end = &fact->next;
 	g->count++;
 	return fact;
+}
+
+/* The fact of that key, which may be new. */
+static struct fact *find(struct gathering *g, const struct dfd_statement *s)
+{
+	const struct fact key = { .key = (char *)(uintptr_t)s->key };
+	struct fact **node = tfind(&key, &g->tree, by_key);
+
+	return node ? *node : add(g, s);
+}
+
+static void drop(struct gathering *g)
+{
+	while (g->first) {
+		struct fact *fact = g->first;
+
+		g->first = fact->next;
+		tdelete(fact, &g->tree, by_key);
+		free_fact(fact);
+	}
 }
 
 static int gather(void *ctx, const struct dfd_statement *s)
@@ -69,9 +91,7 @@ static int gather(void *ctx, const struct dfd_statement *s)
 
 	if ((s->needs & g->topics) != s->needs)
 		return 0; /* not told, only what a description says by default */
-	fact = find(g, s->key);
-	if (!fact)
-		fact = add(g, s);
+	fact = find(g, s);
 	if (!fact)
 		return -ENOMEM;
 	free(fact->values[g->view]);
@@ -152,32 +172,27 @@ int dfd_view_compare(const struct dfd_view views[DFD_NUM_VIEWS],
 		     void (*only)(void *ctx, const struct dfd_statement *statement, uint32_t views),
 		     void *ctx, struct dfd_view_report *out)
 {
-	struct gathering g = { 0 };
+	struct gathering g = { .end = &g.first };
 	int ret = 0;
 
 	for (int v = 0; v < DFD_NUM_VIEWS && !ret; v++) {
 		g.view = (enum dfd_view_kind)v;
 		g.topics = views[v].topics;
-		g.next = 0;
 		if (views[v].desc)
 			ret = dfd_desc_walk(views[v].desc, gather, &g);
 	}
-	*out = (struct dfd_view_report){ .facts = (uint32_t)g.count };
-	for (size_t i = 0; i < g.count; i++) {
-		struct fact *fact = &g.facts[i];
+	*out = (struct dfd_view_report){ .facts = g.count };
+	for (const struct fact *fact = g.first; fact && !ret; fact = fact->next) {
 		uint32_t all, able = who_can(views, fact->needs, &all);
 
-		if (!ret && !agree(fact, able)) {
+		if (!agree(fact, able)) {
 			out->differences++;
 			if (difference)
 				tell_difference(fact, able, difference, ctx);
-		} else if (!ret && only && able != all) {
+		} else if (only && able != all) {
 			tell_only(fact, only, ctx);
 		}
-		free(fact->key);
-		for (int v = 0; v < DFD_NUM_VIEWS; v++)
-			free(fact->values[v]);
 	}
-	free(g.facts);
+	drop(&g);
 	return ret;
 }
