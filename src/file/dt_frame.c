@@ -4,18 +4,25 @@
  *
  * Theory of operation: fdt_check_full() is meant for this, but up to libfdt 1.6 it runs in circles
  * for ever on a property whose length wraps around. So the structure block is walked here first,
- * tag by tag; every step goes forward, and what passes makes libfdt go forward too.
+ * tag by tag; every step goes forward, and what passes makes libfdt go forward too. What would make
+ * libfdt slow is refused here as well.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "file/dt.h"
 
-/* The structure block, and how far it has been read. */
+/* Property names of real trees have at most 31 characters; libfdt looks for the end of each often.
+ */
+#define MAX_NAME 255u
+
+/* The structure block, how far it has been read, and the names of its properties. */
 struct block {
 	const uint8_t *bytes;
 	uint32_t size;
 	uint32_t at;
+	const uint8_t *names;
+	uint32_t names_size;
 };
 
 static uint32_t left(const struct block *s)
@@ -50,6 +57,16 @@ static bool skip_name(struct block *s)
 	return end && skip(s, (uint32_t)(end - (s->bytes + s->at)) + 1);
 }
 
+static bool is_name(const struct block *s, uint32_t offset)
+{
+	uint32_t room;
+
+	if (offset >= s->names_size)
+		return false;
+	room = s->names_size - offset;
+	return memchr(s->names + offset, '\0', room > MAX_NAME ? MAX_NAME + 1 : room);
+}
+
 static bool skip_property(struct block *s)
 {
 	uint32_t len;
@@ -57,8 +74,7 @@ static bool skip_property(struct block *s)
 	if (left(s) < 8)
 		return false;
 	len = next_cell(s);
-	s->at += 4; /* the offset of its name */
-	return skip(s, len);
+	return is_name(s, next_cell(s)) && skip(s, len);
 }
 
 static bool is_framed(struct block *s)
@@ -101,5 +117,7 @@ int dt_check(const void *blob, size_t len)
 		return -FDT_ERR_BADVERSION;
 	s.bytes = (const uint8_t *)blob + fdt_off_dt_struct(blob);
 	s.size = fdt_size_dt_struct(blob);
+	s.names = (const uint8_t *)blob + fdt_off_dt_strings(blob);
+	s.names_size = fdt_size_dt_strings(blob);
 	return is_framed(&s) ? fdt_check_full(blob, len) : -FDT_ERR_BADSTRUCTURE;
 }

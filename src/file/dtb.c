@@ -18,6 +18,7 @@
 #include "util/fileio.h"
 
 #define MAX_HINTS 5
+#define MAX_TRIES 64
 
 /* ---- finding a node ---- */
 
@@ -39,11 +40,12 @@ static int get_chain(struct dt_node *n, int target, struct dfd_error *err)
 	return dfd_error_set(err, -EBADMSG, "the nodes of the tree are not nested correctly");
 }
 
-/** struct hints - nodes to name in a message, as far as they fit */
+/** struct hints - nodes to name in a message, as far as they fit; @tried bounds the search */
 struct hints {
 	char text[256];
 	size_t used;
 	int count;
+	int tried;
 };
 
 static void add_hint(struct hints *h, const char *text)
@@ -51,7 +53,7 @@ static void add_hint(struct hints *h, const char *text)
 	size_t room = sizeof(h->text) - h->used;
 	int n;
 
-	if (h->count == MAX_HINTS || !dt_is_text(text))
+	if (!dt_is_text(text))
 		return;
 	n = snprintf(h->text + h->used, room, "%s%s", h->count ? ", " : "", text);
 	if (n < 0 || (size_t)n >= room) {
@@ -66,7 +68,9 @@ static void add_path_hint(struct hints *h, const void *fdt, int node)
 {
 	char path[128];
 
-	if (!fdt_get_path(fdt, node, path, sizeof(path)))
+	/* Each path costs a walk through the tree. */
+	if (h->count < MAX_HINTS && h->tried++ < MAX_TRIES &&
+	    !fdt_get_path(fdt, node, path, sizeof(path)))
 		add_hint(h, path);
 }
 

@@ -10,12 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include <libfdt.h>
 
 #include "file/dtb.h"
 
-#define ROOM (64 * 1024)
+#define ROOM DTB_MAX_SIZE
 
 static uint8_t blob[ROOM];
 
@@ -222,6 +223,34 @@ static void test_length_wraps(void **state)
 	}
 }
 
+/* The dearest trees that fit: thousands of nodes to suggest, thousands of long names to compare. */
+static void test_cost(void **state)
+{
+	char name[600];
+
+	(void)state;
+	alarm(10);
+	begin();
+	for (int i = 0; i < 50000; i++) {
+		begin_node("looks-like-it@0");
+		cells("reg", 0, 1);
+		assert_int_equal(fdt_end_node(blob), 0);
+	}
+	end();
+	expect("/looks-like-it@1", -ENOENT, "there is");
+	begin();
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	begin_node("dev");
+	for (int i = 0; i < 20000; i++)
+		fdt_property_u32(blob, name, 0);
+	fdt_property_u32(blob, name + 400, 0);
+	assert_int_equal(fdt_end_node(blob), 0);
+	end();
+	expect("/dev", -EBADMSG, "FDT_ERR_BADSTRUCTURE");
+	alarm(0);
+}
+
 static void test_old_version(void **state)
 {
 	(void)state;
@@ -233,11 +262,11 @@ static void test_old_version(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bounds),	    cmocka_unit_test(test_many_controllers),
-		cmocka_unit_test(test_depth),	    cmocka_unit_test(test_long_path),
-		cmocka_unit_test(test_text),	    cmocka_unit_test(test_not_one_cell),
-		cmocka_unit_test(test_cut),	    cmocka_unit_test(test_length_wraps),
-		cmocka_unit_test(test_old_version),
+		cmocka_unit_test(test_bounds), cmocka_unit_test(test_many_controllers),
+		cmocka_unit_test(test_depth),  cmocka_unit_test(test_long_path),
+		cmocka_unit_test(test_text),   cmocka_unit_test(test_not_one_cell),
+		cmocka_unit_test(test_cut),    cmocka_unit_test(test_length_wraps),
+		cmocka_unit_test(test_cost),   cmocka_unit_test(test_old_version),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
