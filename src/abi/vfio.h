@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Today's VFIO device ioctls: numbers and structs of the Linux user API, under the kernel's names.
+ * Today's VFIO ioctls: numbers and structs of the Linux user API, under the kernel's names.
  *
  * A header of our own, because that of a distribution may be older than the device behind the fd.
  * It must not meet <linux/vfio.h> in one file.
@@ -14,6 +14,24 @@
 
 #define VFIO_TYPE ';'
 #define VFIO_BASE 100
+
+/* ---- container and group ---- */
+
+#define VFIO_API_VERSION     0
+#define VFIO_GET_API_VERSION _IO(VFIO_TYPE, VFIO_BASE + 0)
+#define VFIO_CHECK_EXTENSION _IO(VFIO_TYPE, VFIO_BASE + 1)
+#define VFIO_SET_IOMMU	     _IO(VFIO_TYPE, VFIO_BASE + 2)
+#define VFIO_TYPE1v2_IOMMU   3
+
+struct vfio_group_status {
+	uint32_t argsz;
+	uint32_t flags;
+};
+#define VFIO_GROUP_GET_STATUS	 _IO(VFIO_TYPE, VFIO_BASE + 3)
+#define VFIO_GROUP_SET_CONTAINER _IO(VFIO_TYPE, VFIO_BASE + 4)
+#define VFIO_GROUP_GET_DEVICE_FD _IO(VFIO_TYPE, VFIO_BASE + 6)
+
+#define VFIO_GROUP_FLAGS_VIABLE (1u << 0)
 
 /* ---- capability chains ---- */
 
@@ -149,6 +167,54 @@ struct vfio_device_feature {
 #define VFIO_DEVICE_FEATURE_SET	  (1u << 17)
 #define VFIO_DEVICE_FEATURE_PROBE (1u << 18)
 
+/* ---- DMA through a container of type 1 ---- */
+
+struct vfio_iommu_type1_info {
+	uint32_t argsz;
+	uint32_t flags;
+	uint64_t iova_pgsizes; /* bit n: pages of 1 << n bytes */
+	uint32_t cap_offset;
+	uint32_t pad;
+};
+#define VFIO_IOMMU_GET_INFO _IO(VFIO_TYPE, VFIO_BASE + 12)
+
+#define VFIO_IOMMU_INFO_PGSIZES (1u << 0)
+#define VFIO_IOMMU_INFO_CAPS	(1u << 1)
+
+#define VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE 1
+
+struct vfio_iova_range {
+	uint64_t start;
+	uint64_t end; /* inclusive */
+};
+
+struct vfio_iommu_type1_info_cap_iova_range {
+	struct vfio_info_cap_header header;
+	uint32_t nr_iovas;
+	uint32_t reserved;
+	struct vfio_iova_range iova_ranges[];
+};
+
+struct vfio_iommu_type1_dma_map {
+	uint32_t argsz;
+	uint32_t flags;
+	uint64_t vaddr;
+	uint64_t iova;
+	uint64_t size;
+};
+#define VFIO_IOMMU_MAP_DMA _IO(VFIO_TYPE, VFIO_BASE + 13)
+
+#define VFIO_DMA_MAP_FLAG_READ	(1u << 0)
+#define VFIO_DMA_MAP_FLAG_WRITE (1u << 1)
+
+struct vfio_iommu_type1_dma_unmap {
+	uint32_t argsz;
+	uint32_t flags;
+	uint64_t iova;
+	uint64_t size;
+};
+#define VFIO_IOMMU_UNMAP_DMA _IO(VFIO_TYPE, VFIO_BASE + 14)
+
 _Static_assert(sizeof(struct vfio_info_cap_header) == 8, "kernel layout");
 _Static_assert(sizeof(struct vfio_device_info) == 24, "kernel layout");
 _Static_assert(offsetof(struct vfio_device_info, cap_offset) == 16, "kernel layout");
@@ -161,5 +227,14 @@ _Static_assert(sizeof(struct vfio_irq_set) == 20, "kernel layout");
 _Static_assert(sizeof(struct vfio_device_feature) == 8, "kernel layout");
 _Static_assert(VFIO_DEVICE_GET_INFO == 0x3b6b && VFIO_DEVICE_FEATURE == 0x3b75, "kernel numbers");
 _Static_assert(VFIO_DEVICE_RESET == 0x3b6f, "kernel numbers");
+_Static_assert(sizeof(struct vfio_group_status) == 8, "kernel layout");
+_Static_assert(sizeof(struct vfio_iommu_type1_info) == 24, "kernel layout");
+_Static_assert(offsetof(struct vfio_iommu_type1_info, cap_offset) == 16, "kernel layout");
+_Static_assert(sizeof(struct vfio_iommu_type1_info_cap_iova_range) == 16, "kernel layout");
+_Static_assert(sizeof(struct vfio_iommu_type1_dma_map) == 32, "kernel layout");
+_Static_assert(sizeof(struct vfio_iommu_type1_dma_unmap) == 24, "kernel layout");
+_Static_assert(VFIO_GET_API_VERSION == 0x3b64 && VFIO_GROUP_GET_STATUS == 0x3b67 &&
+		       VFIO_GROUP_GET_DEVICE_FD == 0x3b6a && VFIO_IOMMU_MAP_DMA == 0x3b71,
+	       "kernel numbers");
 
 #endif

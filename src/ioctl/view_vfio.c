@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What a user learns through today's VFIO.
- *
- * Theory of operation: an info struct is asked for twice when it has capabilities, first to learn
- * its size, then with exactly that room, so that the last capability ends where the answer ends.
- * A chain has to go forward, as every known one does; so it ends, whatever a device says.
- */
+/* What a user learns through today's VFIO. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,22 +7,14 @@
 
 #include "abi/vfio.h"
 #include "desc/fact.h"
+#include "ioctl/info.h"
 #include "ioctl/view.h"
 
 #define TOPICS                                                                                     \
 	(TOPIC(LAYOUT) | TOPIC(EXTRA_REGION) | TOPIC(IRQ_TRIGGER) | TOPIC(AREAS) | TOPIC(CAPS) |   \
 	 TOPIC(MESSAGE_IRQ) | TOPIC(NOTIFY_IRQ))
 
-/* More than all capabilities that a description can have. */
-#define MAX_INFO_SIZE (UINT32_C(1) << 20)
-
-/** struct info - an info struct with its chain */
-struct info {
-	uint8_t *buf;
-	uint32_t len;
-};
-
-/** struct caps - a chain taken apart; bodies stay in the struct info */
+/** struct caps - a chain taken apart; bodies stay in the struct dfd_info */
 struct caps {
 	struct dfd_area areas[DFD_MAX_AREAS];
 	struct dfd_cap caps[DFD_MAX_CAPS];
@@ -36,59 +22,13 @@ struct caps {
 	bool sparse;
 };
 
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return value;
-}
-
-/* ---- one question ---- */
-
-/* Ask with the struct @head of @size bytes, which starts with argsz and flags. */
-static int ask_once(struct dfd_asker *a, unsigned long request, const void *head, uint32_t size,
-		    struct info *info, uint32_t room)
-{
-	uint8_t *grown = realloc(info->buf, room);
-
-	if (!grown)
-		return -ENOMEM;
-	info->buf = grown;
-	info->len = room;
-	memset(grown, 0, room);
-	memcpy(grown, head, size);
-	memcpy(grown, &room, sizeof(room));
-	return dfd_ask(a, request, grown);
-}
-
-/* Return: 0 or -errno; the caller frees info->buf in either case. */
-static int ask_info(struct dfd_asker *a, unsigned long request, const void *head, uint32_t size,
-		    uint32_t caps_flag, struct info *info)
-{
-	int ret = ask_once(a, request, head, size, info, size);
-	uint32_t needed;
-
-	if (ret < 0)
-		return ret;
-	needed = get32(info->buf);
-	if (!(get32(info->buf + sizeof(needed)) & caps_flag) || needed <= size)
-		return 0;
-	if (needed > MAX_INFO_SIZE)
-		return -EBADMSG;
-	ret = ask_once(a, request, head, size, info, needed);
-	if (ret < 0)
-		return ret;
-	return get32(info->buf) > needed ? -EBADMSG : 0;
-}
-
 /* ---- chains ---- */
 
 static int take_areas(const uint8_t *body, uint32_t len, struct caps *caps)
 {
 	const uint32_t head = sizeof(struct vfio_region_info_cap_sparse_mmap) -
 			      sizeof(struct vfio_info_cap_header);
-	uint32_t count = len < head ? UINT32_MAX : get32(body);
+	uint32_t count = len < head ? UINT32_MAX : dfd_info_get32(body);
 
 	if (caps->sparse || count > DFD_MAX_AREAS || len - head < count * sizeof(*caps->areas))
 		return -EBADMSG;
@@ -98,34 +38,24 @@ static int take_areas(const uint8_t *body, uint32_t len, struct caps *caps)
 	return 0;
 }
 
-static int take_chain(const struct info *info, uint32_t offset, uint32_t start, bool region,
+static int take_chain(const struct dfd_info *info, uint32_t offset, uint32_t start, bool region,
 		      struct caps *caps)
 {
-	struct vfio_info_cap_header h;
+	struct dfd_info_cap cap = { .next = offset, .end = start };
+	int ret;
 
-	for (uint32_t end; offset; offset = h.next, start = end) {
-		const uint8_t *body;
-		uint32_t len;
-
-		if (offset < start || offset > info->len || info->len - offset < sizeof(h))
-			return -EBADMSG;
-		memcpy(&h, info->buf + offset, sizeof(h));
-		body = info->buf + offset + sizeof(h);
-		end = h.next ? h.next : info->len;
-		if (end > info->len || end < offset + sizeof(h))
-			return -EBADMSG;
-		len = end - offset - (uint32_t)sizeof(h);
-		if (region && h.id == VFIO_REGION_INFO_CAP_SPARSE_MMAP) {
-			if (take_areas(body, len, caps))
-				return -EBADMSG;
-		} else if (caps->num_caps == DFD_MAX_CAPS) {
-			return -EBADMSG;
-		} else {
+	while ((ret = dfd_info_next_cap(info, &cap)) > 0) {
+		if (region && cap.id == VFIO_REGION_INFO_CAP_SPARSE_MMAP)
+			ret = take_areas(cap.body, cap.len, caps);
+		else if (caps->num_caps == DFD_MAX_CAPS)
+			ret = -EBADMSG;
+		else
 			caps->caps[caps->num_caps++] =
-				(struct dfd_cap){ h.id, h.version, len, body };
-		}
+				(struct dfd_cap){ cap.id, cap.version, cap.len, cap.body };
+		if (ret < 0)
+			break;
 	}
-	return 0;
+	return ret;
 }
 
 /* ---- regions ---- */
@@ -146,7 +76,7 @@ static uint32_t region_flags(const struct vfio_region_info *info, const struct c
 	return flags;
 }
 
-static int add_region(struct dfd_asker *a, struct dfd_desc_builder *b, const struct info *info,
+static int add_region(struct dfd_asker *a, struct dfd_desc_builder *b, const struct dfd_info *info,
 		      uint32_t index, bool pci, struct dfd_view_config *config)
 {
 	struct vfio_region_info r;
@@ -178,9 +108,9 @@ static int view_region(struct dfd_asker *a, struct dfd_desc_builder *b, uint32_t
 		       struct dfd_view_config *config)
 {
 	const struct vfio_region_info head = { .argsz = sizeof(head), .index = index };
-	struct info info = { 0 };
-	int ret = ask_info(a, VFIO_DEVICE_GET_REGION_INFO, &head, sizeof(head),
-			   VFIO_REGION_INFO_FLAG_CAPS, &info);
+	struct dfd_info info = { 0 };
+	int ret = dfd_ask_info(a, VFIO_DEVICE_GET_REGION_INFO, &head, sizeof(head),
+			       VFIO_REGION_INFO_FLAG_CAPS, &info);
 
 	/* num_regions of a PCI function is not a promise beyond the fixed ones. */
 	if (ret == -EINVAL && pci && index > VFIO_PCI_CONFIG_REGION_INDEX)
@@ -273,12 +203,12 @@ static struct dfd_desc_builder *start(const struct vfio_device_info *info, const
 	return b;
 }
 
-static int ask_device(struct dfd_asker *a, struct info *answer, struct vfio_device_info *info,
+static int ask_device(struct dfd_asker *a, struct dfd_info *answer, struct vfio_device_info *info,
 		      struct caps *caps)
 {
 	const struct vfio_device_info head = { .argsz = sizeof(head) };
-	int ret = ask_info(a, VFIO_DEVICE_GET_INFO, &head, sizeof(head), VFIO_DEVICE_FLAGS_CAPS,
-			   answer);
+	int ret = dfd_ask_info(a, VFIO_DEVICE_GET_INFO, &head, sizeof(head), VFIO_DEVICE_FLAGS_CAPS,
+			       answer);
 
 	if (!ret) {
 		memcpy(info, answer->buf, sizeof(*info));
@@ -294,7 +224,7 @@ int dfd_view_vfio(struct dfd_asker *a, struct dfd_view *out)
 {
 	struct dfd_view_config config = { 0 };
 	struct vfio_device_info info = { 0 };
-	struct info answer = { 0 };
+	struct dfd_info answer = { 0 };
 	struct caps caps = { 0 };
 	int ret = ask_device(a, &answer, &info, &caps);
 
