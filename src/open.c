@@ -9,6 +9,8 @@
 
 #include "file/dtb.h"
 #include "file/saved.h"
+#include "kernel/function.h"
+#include "kernel/pci_vfio.h"
 #include "model/model.h"
 
 /**
@@ -31,9 +33,16 @@ static int open_sysfs(const char *rest, struct dfd_device **out, struct dfd_erro
 	return dfd_sysfs_open(NULL, rest, out, err);
 }
 
+static int open_pci(const char *rest, struct dfd_device **out, struct dfd_error *err)
+{
+	return dfd_pci_open(NULL, rest, out, err);
+}
+
 static const struct scheme schemes[] = {
 	{ "model:", "model:NAME[,OPTION=VALUE]...", "a model in this process", dfd_model_open,
 	  dfd_model_help },
+	{ "pci:", "pci:0000:01:00.0", "a PCI function through VFIO; opening it resets it", open_pci,
+	  NULL },
 	{ "sysfs:", "sysfs:0000:01:00.0", "a PCI function as sysfs describes it", open_sysfs,
 	  NULL },
 	{ "dtb:", "dtb:FILE#/PATH/OF/NODE", "a node of a device tree blob", dfd_dtb_open, NULL },
@@ -66,7 +75,10 @@ static int unknown_scheme(const char *address, struct dfd_error *err)
 int dfd_open(const char *address, struct dfd_device **out, struct dfd_error *err)
 {
 	const struct scheme *s = find_scheme(address);
+	char name[FUNCTION_NAME_SIZE];
 
+	if (!s && function_parse(address, name, sizeof(name)))
+		return open_pci(address, out, err);
 	return s ? s->open(address + strlen(s->prefix), out, err) : unknown_scheme(address, err);
 }
 

@@ -3,6 +3,8 @@
  * Addresses: one spelling for every device.
  *
  *   model:NAME[,OPTION=VALUE]...    a model in this process ("model:" alone lists them)
+ *   pci:0000:01:00.0                a PCI function through the kernel's VFIO; also just 01:00.0.
+ *                                   Opening resets it and clears bus mastering
  *   sysfs:0000:01:00.0              a PCI function as sysfs describes it; nothing is opened
  *   dtb:FILE#/PATH/OF/NODE          a node of a device tree blob
  *   file:NAME                       a saved table
@@ -26,7 +28,9 @@ extern "C" {
  *
  * Return: 0; -EINVAL for an address that is not well formed or an unknown option; -ENOENT for a
  * model, file, node or function that does not exist; -EBADMSG for a file that is corrupt; other
- * errors of open() and read().
+ * errors of open() and read(). For a PCI function through VFIO also: -EOPNOTSUPP without an IOMMU;
+ * -ENODEV when it is not bound to vfio-pci or has gone; -EPERM when its IOMMU group is not viable
+ * or the kernel wants interrupt remapping; -EBUSY when the group is open elsewhere; -EACCES.
  */
 int dfd_open(const char *address, struct dfd_device **out, struct dfd_error *err);
 

@@ -59,19 +59,11 @@ static int32_t number(struct entry *e, const char *attribute, bool required)
 /* The last component of where a link goes, or NULL. */
 static const char *link_name(struct entry *e, const char *name, char *buf, size_t room)
 {
-	char target[PATH_MAX];
-	const char *last;
-	int ret = dfd_sysfs_link(e->dir, name, target, sizeof(target));
+	int ret = dfd_sysfs_link_name(e->dir, name, buf, room);
 
 	if (ret && ret != -ENOENT)
 		set_problem(e, name, ret);
-	if (ret)
-		return NULL;
-	last = strrchr(target, '/');
-	last = last ? last + 1 : target;
-	if (strlen(last) >= room)
-		return NULL;
-	return strcpy(buf, last);
+	return ret ? NULL : buf;
 }
 
 static void look_at_links(struct entry *e)

@@ -8,9 +8,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,18 +17,12 @@
 #include <devfd/provider.h>
 
 #include "desc/fact.h"
+#include "kernel/function.h"
 #include "pci/caps.h"
 #include "util/sysfs.h"
 
-#define DIRECTORY	 "/sys/bus/pci/devices/"
 #define CONFIG_SIZE	 256
 #define CONFIG_SIZE_PCIE 4096
-
-/* Flags of a line of `resource`, from the kernel's ioport.h. */
-#define RESOURCE_IO	  UINT64_C(0x100)
-#define RESOURCE_MEM	  UINT64_C(0x200)
-#define RESOURCE_DISABLED UINT64_C(0x10000000)
-#define RESOURCE_UNSET	  UINT64_C(0x20000000)
 
 #define HEADER_TYPE   0x0e
 #define INTERRUPT_PIN 0x3d
@@ -119,48 +110,25 @@ static void add_facts(struct dfd_desc_builder *b, const struct function *f)
 	}
 }
 
-/* One line of `resource`: a BAR or the ROM. */
-static void add_resource(struct dfd_desc_builder *b, uint32_t index, uint64_t start, uint64_t end,
-			 uint64_t flags)
-{
-	struct dfd_region r = { .index = index };
-
-	if (!(flags & (RESOURCE_IO | RESOURCE_MEM)) || !end || end < start)
-		return;
-	r.size = end - start + 1;
-	if (flags & RESOURCE_IO)
-		r.flags |= DFD_REGION_IOPORT;
-	else if (start && !(flags & (RESOURCE_UNSET | RESOURCE_DISABLED)))
-		r.has_phys = true;
-	if (r.has_phys)
-		r.phys_addr = start;
-	if (index == DFD_PCI_ROM)
-		r.flags = DFD_REGION_READ_ONLY;
-	dfd_desc_add_region(b, &r);
-}
-
 static int add_resources(struct dfd_desc_builder *b, int dir, struct dfd_error *err)
 {
-	char text[4096], *line = text, *rest;
-	int ret = dfd_sysfs_text(dir, "resource", text, sizeof(text));
+	struct function_resource resources[FUNCTION_NUM_RESOURCES];
+	int ret = function_resources(dir, resources, err);
 
-	if (ret < 0) {
-		errno = -ret;
-		return dfd_error_set(err, ret, "`resource` cannot be read: %m");
-	}
-	for (uint32_t i = 0; i <= DFD_PCI_ROM && *line; i++, line = rest) {
-		uint64_t start, end, flags;
+	for (uint32_t i = 0; i < FUNCTION_NUM_RESOURCES && !ret; i++) {
+		struct dfd_region r = { .index = i, .size = resources[i].size };
 
-		rest = line + strcspn(line, "\n");
-		if (*rest)
-			*rest++ = '\0';
-		if (sscanf(line, "%" SCNx64 " %" SCNx64 " %" SCNx64, &start, &end, &flags) != 3)
-			return dfd_error_set(err, -EBADMSG,
-					     "line %" PRIu32 " of `resource` is not three numbers",
-					     i);
-		add_resource(b, i, start, end, flags);
+		if (!r.size)
+			continue;
+		if (i == DFD_PCI_ROM)
+			r.flags = DFD_REGION_READ_ONLY;
+		else if (resources[i].io)
+			r.flags = DFD_REGION_IOPORT;
+		r.phys_addr = resources[i].phys;
+		r.has_phys = r.phys_addr != 0;
+		dfd_desc_add_region(b, &r);
 	}
-	return 0;
+	return ret;
 }
 
 static void add_config(struct dfd_desc_builder *b, const struct function *f)
@@ -218,49 +186,6 @@ static int describe(const struct function *f, const struct dfd_desc **out, struc
 	return dfd_desc_build(b, out, err);
 }
 
-/* "01:00.0" and "0000:01:00.0" to the name of a directory. */
-static int canonical(const char *bdf, char *name, size_t room, struct dfd_error *err)
-{
-	unsigned int domain = 0, bus, device, function;
-	int end = -1;
-
-	if (sscanf(bdf, "%8x:%2x:%2x.%1x%n", &domain, &bus, &device, &function, &end) != 4) {
-		domain = 0;
-		end = -1;
-		sscanf(bdf, "%2x:%2x.%1x%n", &bus, &device, &function, &end);
-	}
-	if (end < 0 || bdf[end] || device > 0x1f || function > 7 ||
-	    bdf[strspn(bdf, "0123456789abcdefABCDEF:.")])
-		return dfd_error_set(
-			err, -EINVAL,
-			"sysfs:%s is not a PCI function: write DOMAIN:BUS:DEVICE.FUNCTION "
-			"in hexadecimal, such as 0000:01:00.0, or 01:00.0",
-			bdf);
-	snprintf(name, room, "%04x:%02x:%02x.%x", domain, bus, device, function);
-	return 0;
-}
-
-static int open_directory(const char *root, const char *name, struct dfd_error *err)
-{
-	char path[PATH_MAX];
-	int n = snprintf(path, sizeof(path), "%s" DIRECTORY "%s", root ? root : "", name);
-	int fd = n < 0 || (size_t)n >= sizeof(path)
-			 ? -ENAMETOOLONG
-			 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd >= 0)
-		return fd;
-	if (fd == -1)
-		fd = -errno;
-	if (fd == -ENOENT)
-		return dfd_error_set(err, -ENOENT,
-				     "sysfs:%s: there is no such PCI function in %s" DIRECTORY
-				     "; lsvfio without an address lists those there are",
-				     name, root ? root : "");
-	errno = -fd;
-	return dfd_error_set(err, fd, "sysfs:%s: its directory cannot be opened: %m", name);
-}
-
 static struct function *function_new(int dir)
 {
 	struct function *f = calloc(1, sizeof(*f));
@@ -284,13 +209,10 @@ int dfd_sysfs_open(const char *root, const char *bdf, struct dfd_device **out,
 	const struct dfd_desc *desc = NULL;
 	struct dfd_error why;
 	struct function *f;
-	char name[32];
+	char name[FUNCTION_NAME_SIZE];
 	int ret, dir;
 
-	ret = canonical(bdf, name, sizeof(name), err);
-	if (ret)
-		return ret;
-	dir = open_directory(root, name, err);
+	dir = function_open("sysfs", root, bdf, name, err);
 	if (dir < 0)
 		return dir;
 	f = function_new(dir);

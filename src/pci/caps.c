@@ -67,3 +67,19 @@ int dfd_pci_msix_vectors(const uint8_t *config, size_t len)
 
 	return at <= 0 ? at : (control & 0x7ff) + 1;
 }
+
+int dfd_pci_msix_table(const uint8_t *config, size_t len, uint32_t *bar, uint32_t *offset)
+{
+	int at = dfd_pci_find_cap(config, len, DFD_PCI_CAP_MSIX);
+	const uint8_t *p;
+
+	if (at <= 0)
+		return at;
+	if ((size_t)at + 8 > len)
+		return -ENODATA;
+	p = config + at + 4;
+	*bar = p[0] & 7;
+	*offset = (uint32_t)(p[0] & 0xf8) | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+		  (uint32_t)p[3] << 24;
+	return dfd_pci_msix_vectors(config, len);
+}

@@ -32,4 +32,13 @@ int dfd_pci_msi_vectors(const uint8_t *config, size_t len);
 /** dfd_pci_msix_vectors() - Return: MSI-X vectors, 0 to 2048, or -ENODATA */
 int dfd_pci_msix_vectors(const uint8_t *config, size_t len);
 
+/**
+ * dfd_pci_msix_table() - where the MSI-X table is
+ * @bar: receives the number of its BAR
+ * @offset: receives its place in that BAR, in bytes
+ *
+ * Return: as dfd_pci_msix_vectors().
+ */
+int dfd_pci_msix_table(const uint8_t *config, size_t len, uint32_t *bar, uint32_t *offset);
+
 #endif

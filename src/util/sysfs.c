@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,5 +49,21 @@ int dfd_sysfs_link(int dir, const char *name, char *buf, size_t room)
 	if ((size_t)n == room)
 		return -ENAMETOOLONG;
 	buf[n] = '\0';
+	return 0;
+}
+
+int dfd_sysfs_link_name(int dir, const char *name, char *buf, size_t room)
+{
+	char target[PATH_MAX];
+	const char *last;
+	int ret = dfd_sysfs_link(dir, name, target, sizeof(target));
+
+	if (ret)
+		return ret;
+	last = strrchr(target, '/');
+	last = last ? last + 1 : target;
+	if (strlen(last) >= room)
+		return -ENAMETOOLONG;
+	memcpy(buf, last, strlen(last) + 1);
 	return 0;
 }

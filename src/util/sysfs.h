@@ -23,4 +23,7 @@ int dfd_sysfs_num(int dir, const char *name, int64_t *value);
 /** dfd_sysfs_link() - read a link. Return: 0, -ENAMETOOLONG or a negative errno */
 int dfd_sysfs_link(int dir, const char *name, char *buf, size_t room);
 
+/** dfd_sysfs_link_name() - the last part of where a link goes. Return: as dfd_sysfs_link() */
+int dfd_sysfs_link_name(int dir, const char *name, char *buf, size_t room);
+
 #endif

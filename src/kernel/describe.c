@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A description from the kernel's device fd.
+ *
+ * Theory of operation: the fd answers today's VFIO requests, and src/ioctl/ knows how to make a
+ * description of such answers. It is given an fd on which every region lies where the file layout
+ * has it; reads are taken to where the kernel has it. What then is missing comes from sysfs.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <devfd/view.h>
+
+#include "abi/vfio.h"
+#include "desc/fact.h"
+#include "kernel/describe.h"
+#include "pci/caps.h"
+#include "util/sysfs.h"
+
+#define WINDOW (UINT64_C(1) << DFD_REGION_SHIFT)
+
+/** struct translator - an fd, and where the kernel has the regions in it */
+struct translator {
+	const struct kernel_calls *calls;
+	int fd;
+	uint64_t *offsets;
+};
+
+static ssize_t translated_pread(void *ctx, void *buf, size_t len, uint64_t offset)
+{
+	const struct translator *t = ctx;
+	uint64_t index = (offset >> DFD_REGION_SHIFT) - 1;
+
+	if (index > DFD_MAX_REGION_INDEX)
+		return -EINVAL;
+	return t->calls->pread(t->fd, buf, len, t->offsets[index] + offset % WINDOW);
+}
+
+static int translated_ioctl(void *ctx, unsigned long request, void *arg)
+{
+	struct translator *t = ctx;
+	struct vfio_region_info info;
+	int ret = t->calls->ioctl(t->fd, request, arg);
+
+	if (ret < 0 || request != VFIO_DEVICE_GET_REGION_INFO)
+		return ret;
+	memcpy(&info, arg, sizeof(info));
+	if (info.index > DFD_MAX_REGION_INDEX || info.size > INT64_MAX - WINDOW ||
+	    info.offset > INT64_MAX - info.size)
+		return -EBADMSG;
+	t->offsets[info.index] = info.offset;
+	info.offset = (info.index + UINT64_C(1)) * WINDOW;
+	memcpy(arg, &info, sizeof(info));
+	return ret;
+}
+
+static const struct dfd_fd_ops translated = { translated_pread, translated_ioctl };
+
+/* ---- the hole of MSI-X ---- */
+
+/** struct hole - pages of a BAR that cannot be mapped because vectors are in them */
+struct hole {
+	uint32_t bar;
+	uint64_t start;
+	uint64_t end;
+};
+
+/* The kernel keeps the table to itself unless it says otherwise. */
+static struct hole find_hole(const struct translator *t, const struct dfd_desc *desc)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct hole hole = { .bar = UINT32_MAX };
+	uint8_t config[256];
+	uint32_t offset;
+	int vectors;
+	ssize_t n;
+
+	if (dfd_desc_bus(desc) != DFD_BUS_PCI || !dfd_desc_region(desc, DFD_PCI_CONFIG))
+		return hole;
+	n = t->calls->pread(t->fd, config, sizeof(config), t->offsets[DFD_PCI_CONFIG]);
+	vectors = n < 0 ? 0 : dfd_pci_msix_table(config, (size_t)n, &hole.bar, &offset);
+	if (vectors <= 0)
+		return (struct hole){ .bar = UINT32_MAX };
+	hole.start = offset & ~(page - 1);
+	hole.end = (offset + UINT64_C(16) * (uint32_t)vectors + page - 1) & ~(page - 1);
+	return hole;
+}
+
+static bool msix_mappable(const struct dfd_region *r)
+{
+	for (uint32_t i = 0; i < r->num_caps; i++) {
+		if (r->caps[i].id == VFIO_REGION_INFO_CAP_MSIX_MAPPABLE)
+			return true;
+	}
+	return false;
+}
+
+/* Take the hole out of a region without areas; @areas has room for two. */
+static void cut_hole(struct dfd_region *r, const struct hole *hole, struct dfd_area *areas)
+{
+	uint32_t count = 0;
+
+	if (r->index != hole->bar || !(r->flags & DFD_REGION_MAPPABLE) || r->num_areas ||
+	    msix_mappable(r))
+		return;
+	if (hole->start)
+		areas[count++] = (struct dfd_area){ 0, hole->start };
+	if (hole->end < r->size)
+		areas[count++] = (struct dfd_area){ hole->end, r->size - hole->end };
+	if (!count)
+		r->flags &= ~DFD_REGION_MAPPABLE;
+	r->areas = areas;
+	r->num_areas = count;
+}
+
+/* ---- what sysfs adds ---- */
+
+static void add_regions(struct dfd_desc_builder *b, const struct dfd_desc *told,
+			const struct hole *hole,
+			const struct function_resource resources[FUNCTION_NUM_RESOURCES])
+{
+	uint32_t count;
+	const struct dfd_region *regions = dfd_desc_regions(told, &count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct dfd_region r = regions[i];
+		struct dfd_area areas[2];
+
+		cut_hole(&r, hole, areas);
+		if (r.index < FUNCTION_NUM_RESOURCES && resources[r.index].phys) {
+			r.has_phys = true;
+			r.phys_addr = resources[r.index].phys;
+		}
+		dfd_desc_add_region(b, &r);
+	}
+}
+
+static void add_rest(struct dfd_desc_builder *b, const struct dfd_desc *told)
+{
+	uint32_t irqs, caps;
+	const struct dfd_irq *irq = dfd_desc_irqs(told, &irqs);
+	const struct dfd_cap *cap = dfd_desc_caps(told, &caps);
+	uint64_t value;
+
+	dfd_desc_add_flags(b, dfd_desc_flags(told) & DFD_DEVICE_RESET);
+	for (uint32_t i = 0; i < irqs; i++)
+		dfd_desc_add_irq(b, &irq[i]);
+	for (uint32_t i = 0; i < caps; i++)
+		dfd_desc_add_cap(b, &cap[i]);
+	for (int i = 0; i < DFD_NUM_FACTS; i++) {
+		if (dfd_desc_num(told, (enum dfd_fact)i, &value))
+			dfd_desc_set_num(b, (enum dfd_fact)i, value);
+	}
+}
+
+static int complete(const struct translator *t, int dir, const struct dfd_desc *told,
+		    const struct dfd_desc **out, struct dfd_error *err)
+{
+	struct dfd_desc_builder *b = dfd_desc_builder_new(dfd_desc_bus(told));
+	struct function_resource resources[FUNCTION_NUM_RESOURCES] = { 0 };
+	struct hole hole = find_hole(t, told);
+	int64_t node;
+
+	/* Where sysfs does not say, the addresses stay unknown. */
+	function_resources(dir, resources, NULL);
+	add_regions(b, told, &hole, resources);
+	add_rest(b, told);
+	if (!dfd_sysfs_num(dir, dfd_fact_infos[DFD_FACT_NUMA_NODE].sysfs, &node) && node >= 0)
+		dfd_desc_set_num(b, DFD_FACT_NUMA_NODE, (uint64_t)node);
+	return dfd_desc_build(b, out, err);
+}
+
+int describe_device(const struct kernel_calls *calls, int fd, int dir, uint64_t *offsets,
+		    const struct dfd_desc **out, struct dfd_error *err)
+{
+	struct translator t = { calls, fd, offsets };
+	struct dfd_view view;
+	int ret = dfd_view_get(DFD_VIEW_VFIO, &translated, &t, &view, err);
+
+	if (ret)
+		return ret;
+	ret = complete(&t, dir, view.desc, out, err);
+	dfd_desc_unref(view.desc);
+	return ret;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_LIMITS_H
+#define KERNEL_LIMITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * memlock_limit() - how much memory this process may lock
+ * @root: directory in front of /proc
+ * @bytes: receives it; UINT64_MAX: no limit
+ *
+ * Return: is it known?
+ */
+bool memlock_limit(const char *root, uint64_t *bytes);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* The members of an IOMMU group, their drivers, and who uses the group; all from sysfs and /proc.
+ */
+#ifndef KERNEL_MEMBERS_H
+#define KERNEL_MEMBERS_H
+
+#include <limits.h>
+#include <stddef.h>
+
+/** enum driver_kind - what a driver means for the group of its device */
+enum driver_kind {
+	DRIVER_NONE,	 /* no driver */
+	DRIVER_VFIO,	 /* vfio-pci or one of its kind */
+	DRIVER_HARMLESS, /* does no DMA of its own: bridges and stubs */
+	DRIVER_FOREIGN,	 /* every other: the group is not viable */
+};
+
+/**
+ * driver_of() - the driver of a device
+ * @dir: directory of the device
+ * @driver: receives the name, NAME_MAX + 1 bytes; "" without a driver
+ */
+enum driver_kind driver_of(int dir, char *driver);
+
+/** struct member - a device of a group */
+struct member {
+	char name[NAME_MAX + 1];
+	char driver[NAME_MAX + 1];
+	enum driver_kind kind;
+};
+
+/**
+ * members_walk() - call @fn for each device of a group, by name
+ * @dir: directory of one of its devices
+ * @fn: a non-zero return stops
+ *
+ * Return: what @fn returned, 0, or a negative errno.
+ */
+int members_walk(int dir, int (*fn)(void *ctx, const struct member *m), void *ctx);
+
+/** members_culprit() - Return: 1 and the first member with a foreign driver, or 0 */
+int members_culprit(int dir, struct member *culprit);
+
+/** struct holder - a process that has a group open */
+struct holder {
+	unsigned int group;
+	int pid;
+	char name[32];
+};
+
+#define MAX_HOLDERS 64u
+
+/**
+ * struct holders - who holds the groups of the machine
+ * @hidden: the files of some processes may not be seen
+ */
+struct holders {
+	struct holder list[MAX_HOLDERS];
+	size_t count;
+	int hidden;
+};
+
+/**
+ * holders_find() - look through the open files of all processes
+ * @root: directory in front of /proc
+ */
+void holders_find(const char *root, struct holders *out);
+
+/** holders_of() - Return: who holds a group, or NULL */
+const struct holder *holders_of(const struct holders *holders, unsigned int group);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* PCI functions through the kernel's VFIO. */
+#ifndef KERNEL_PCI_VFIO_H
+#define KERNEL_PCI_VFIO_H
+
+#include <devfd/device.h>
+
+#include "kernel/calls.h"
+
+/**
+ * dfd_pci_open() - what dfd_open() does for "pci:@bdf"
+ * @env: where; NULL is this machine
+ * @bdf: "0000:01:00.0" or "01:00.0"
+ *
+ * The kernel resets the function and clears bus mastering.
+ *
+ * Return: 0, -EINVAL, -ENOENT, -ENOMEM, -EBADMSG for answers that make no device, or as
+ * group_open().
+ */
+int dfd_pci_open(const struct kernel_env *env, const char *bdf, struct dfd_device **out,
+		 struct dfd_error *err);
+
+#endif
