@@ -27,6 +27,14 @@ static int try_path(const char *path)
 	return S_ISREG(st.st_mode) && !access(path, X_OK) ? 0 : PROGRAM_REFUSED;
 }
 
+/* A directory of $PATH that is closed to the caller says nothing about the program. */
+static bool may_search(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) || errno != EACCES;
+}
+
 /* An empty component of $PATH is the working directory. */
 static int search(const char *name, char *path, size_t size)
 {
@@ -37,7 +45,7 @@ static int search(const char *name, char *path, size_t size)
 		const char *end = strchrnul(dirs, ':');
 		int n = snprintf(path, size, "%.*s%s%s", (int)(end - dirs), dirs,
 				 end > dirs ? "/" : "./", name);
-		int ret = n < (int)size ? try_path(path) : PROGRAM_NOT_FOUND;
+		int ret = n < (int)size && may_search(path) ? try_path(path) : PROGRAM_NOT_FOUND;
 
 		if (!ret)
 			return 0;
