@@ -289,9 +289,12 @@ int dfd_dma_watch(struct dfd_device *dev, void (*dirty)(void *ctx, uint64_t iova
 /* ---- the rest ---- */
 
 /**
- * dfd_device_watch_log() - be told what a device in this process has to say to people
- * @line: called with the device locked: one sentence without newline, such as why a DMA that the
- *        driver asked for was refused; must not call back into the device; NULL ends it
+ * dfd_device_watch_log() - be told what a device has to say to people
+ * @line: one sentence without newline, such as why a DMA that the driver asked for was refused, or
+ *        why memory cannot be mapped and what to do; NULL ends it
+ *
+ * Called with a device of this process locked, so it must not call back into that; for a kernel
+ * device in the thread whose call has failed. Set it before other threads use the device.
  */
 void dfd_device_watch_log(struct dfd_device *dev, void (*line)(void *ctx, const char *text),
 			  void *ctx);

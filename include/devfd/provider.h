@@ -79,9 +79,9 @@ void *dfd_device_priv(const struct dfd_device *dev);
 
 /**
  * dfd_device_log() - say what a driver did wrong and no register can tell
- * @fmt: printf format of one sentence without newline; cut after 255 bytes
+ * @fmt: printf format of one sentence without newline; cut after 511 bytes
  *
- * Goes to dfd_device_watch_log(), or nowhere. Call it with the device locked.
+ * Goes to dfd_device_watch_log(), or nowhere. Call it with the device locked, if it has a lock.
  */
 void dfd_device_log(struct dfd_device *dev, const char *fmt, ...)
 #ifdef __GNUC__

@@ -272,7 +272,7 @@ void dfd_device_watch_log(struct dfd_device *dev, void (*line)(void *ctx, const 
 
 void dfd_device_log(struct dfd_device *dev, const char *fmt, ...)
 {
-	char text[256];
+	char text[512];
 	va_list args;
 
 	if (!dev->log)

@@ -47,20 +47,20 @@ int explain_driver(const struct kernel_target *t, struct dfd_error *err)
 {
 	const char *modprobe =
 		exists(t->env->root, "/sys/bus/pci/drivers/vfio-pci") ? "" : "modprobe vfio-pci; ";
-	char driver[NAME_MAX + 1];
-	char unbind[160] = "";
+	char driver[NAME_MAX + 1], unbind[160] = "", found[128] = "no driver";
 
 	if (driver_of(t->dir, driver) == DRIVER_VFIO)
 		return 0;
-	if (driver[0])
+	if (driver[0]) {
+		snprintf(found, sizeof(found), "%.60s, not to vfio-pci", driver);
 		snprintf(unbind, sizeof(unbind), "echo %s >/sys/bus/pci/drivers/%.60s/unbind; ",
 			 t->name, driver);
+	}
 	return dfd_error_set(err, -ENODEV,
-			     "%s: is bound to %s, not to vfio-pci; %s"
+			     "%s: is bound to %s; as root: %s"
 			     "echo vfio-pci >/sys/bus/pci/devices/%s/driver_override; %s"
 			     "echo %s >/sys/bus/pci/drivers_probe",
-			     t->address, driver[0] ? driver : "no driver", modprobe, t->name,
-			     unbind, t->name);
+			     t->address, found, modprobe, t->name, unbind, t->name);
 }
 
 /* ---- files of /dev/vfio ---- */

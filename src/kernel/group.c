@@ -80,9 +80,8 @@ static int join(const struct kernel_target *t, struct kernel_group *g, struct df
 
 	if (ret == -EPERM)
 		return explain_not_viable(t, err);
-	if (ret < 0)
-		return explain_group(t, ret, err);
-	ret = c->ioctl(g->container, VFIO_SET_IOMMU, (void *)VFIO_TYPE1v2_IOMMU);
+	if (!ret)
+		ret = c->ioctl(g->container, VFIO_SET_IOMMU, (void *)VFIO_TYPE1v2_IOMMU);
 	return ret < 0 ? explain_set_iommu(t, ret, err) : 0;
 }
 

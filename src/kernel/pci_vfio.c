@@ -214,6 +214,8 @@ static int make_device(struct pci_vfio *p, const struct kernel_target *t, struct
 		}
 	}
 	dfd_desc_unref(desc);
+	if (ret == -ENODEV)
+		return explain_device(t, ret, err);
 	return ret ? dfd_error_set(err, ret, "%s: %s", t->address, why.text) : 0;
 }
 

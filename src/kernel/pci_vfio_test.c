@@ -217,12 +217,214 @@ static void test_drive(void **state)
 	finish(dev);
 }
 
+/* ---- the rest of the operations ---- */
+
+static void test_reset(void **state)
+{
+	struct dfd_device *dev;
+	uint16_t command = 0;
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_ok();
+	put(dev, 7, 4, 6, 2);
+	/* As the kernel, which puts the command register back as it was. */
+	fake.failures[0] = (struct fake_failure){ .request = VFIO_DEVICE_RESET, .times = 1 };
+	assert_int_equal(dfd_device_reset(dev), 0);
+	assert_int_equal(dfd_region_read(dev, 7, 4, &command, 2), 2);
+	assert_int_equal(command & 6, 2);
+	fake.failures[0] = (struct fake_failure){ VFIO_DEVICE_RESET, NULL, -EAGAIN, 3 };
+	assert_int_equal(dfd_device_reset(dev), 0);
+	assert_int_equal(fake.failures[0].times, 0);
+	fake.failures[0].times = -1;
+	assert_int_equal(dfd_device_reset(dev), -EAGAIN);
+	fake.failures[0].ret = -EIO;
+	assert_int_equal(dfd_device_reset(dev), -EIO);
+	finish(dev);
+}
+
+static void test_irqs(void **state)
+{
+	static const uint8_t one = 1;
+	const struct dfd_irq_set loopback = {
+		DFD_IRQ_DATA_BOOL | DFD_IRQ_ACTION_TRIGGER, DFD_PCI_INTX, 0, 1, NULL, &one
+	};
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_ok();
+	assert_int_equal(dfd_irq_enable(dev, DFD_PCI_INTX, 1), 0);
+	assert_int_equal(dfd_set_irqs(dev, &loopback), 0);
+	assert_int_equal(fake.irq_argsz, 21);
+	assert_int_equal(fake.irq_flags, loopback.flags);
+	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_INTX, 0, 0), 1);
+	assert_int_equal(dfd_irq_unmask(dev, DFD_PCI_INTX), 0);
+	/* Only one of INTx and MSI at a time; and fewer vectors than asked for. */
+	assert_int_equal(dfd_irq_enable(dev, DFD_PCI_MSI, 1), -EINVAL);
+	assert_int_equal(dfd_irq_disable(dev, DFD_PCI_INTX), 0);
+	fake.failures[0] = (struct fake_failure){ VFIO_DEVICE_SET_IRQS, NULL, 7, 1 };
+	assert_int_equal(dfd_irq_enable(dev, DFD_PCI_MSI, 1), 7);
+	finish(dev);
+}
+
+static void test_feature(void **state)
+{
+	const uint32_t get_state = 2 | VFIO_DEVICE_FEATURE_GET;
+	uint8_t body[8] = { 0 }, large[5000];
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_ok();
+	assert_int_equal(dfd_device_feature(dev, get_state, body, sizeof(body)), 0);
+	assert_int_equal(fake.feature_flags, get_state);
+	assert_int_equal(body[7], 0x5a);
+	assert_int_equal(dfd_device_feature(dev, 2 | VFIO_DEVICE_FEATURE_PROBE, NULL, 0), 0);
+	assert_int_equal(dfd_device_feature(dev, get_state, large, sizeof(large)), -EINVAL);
+	fake.failures[0] = (struct fake_failure){ VFIO_DEVICE_FEATURE, NULL, -ENOTTY, 1 };
+	assert_int_equal(dfd_device_feature(dev, get_state, body, sizeof(body)), -ENOTTY);
+	finish(dev);
+}
+
+/* ---- DMA ---- */
+
+static char page[4 * 4096] __attribute__((aligned(4096)));
+
+static int map_at(struct dfd_device *dev, uint64_t *iova, uint64_t max, uint64_t size)
+{
+	struct dfd_dma_map map = {
+		.iova = *iova, .max_iova = max, .size = size, .prot = DFD_DMA_READ, .addr = page
+	};
+	int ret = dfd_dma_map(dev, &map);
+
+	*iova = map.iova;
+	return ret;
+}
+
+static void test_choose(void **state)
+{
+	uint64_t iova = DFD_IOVA_ANY, unmapped;
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_ok();
+	assert_int_equal(map_at(dev, &iova, 0, 4096), 0);
+	assert_int_equal(iova, 4096);
+	iova = 0xfedfe000;
+	assert_int_equal(map_at(dev, &iova, 0, 8192), 0);
+	iova = 0xfedff000;
+	assert_int_equal(map_at(dev, &iova, 0, 4096), -EEXIST);
+	iova = 0xfee00000;
+	assert_int_equal(map_at(dev, &iova, 0, 4096), -EINVAL);
+	iova = DFD_IOVA_ANY;
+	assert_int_equal(map_at(dev, &iova, 0x2fff, 8192), -ENOSPC);
+	assert_int_equal(iova, DFD_IOVA_ANY);
+	assert_int_equal(map_at(dev, &iova, 0x3fff, 8192), 0);
+	assert_int_equal(iova, 0x2000);
+	/* A piece of a map cannot go; all of them can, the gaps between them included. */
+	assert_int_equal(dfd_dma_unmap(dev, 0x2000, 4096, &unmapped), -EINVAL);
+	assert_int_equal(dfd_dma_unmap(dev, 0x5000, 4096, &unmapped), 0);
+	assert_int_equal(unmapped, 0);
+	assert_int_equal(dfd_dma_unmap(dev, 0, UINT64_MAX, &unmapped), 0);
+	assert_int_equal(unmapped, 4096 + 8192 + 8192);
+	finish(dev);
+}
+
+/* The window of message interrupts is no address, however much is mapped below it. */
+static void test_window(void **state)
+{
+	const uint64_t window = 0xfee00000, below = window - 0x1000;
+	struct dfd_dma_map map = {
+		.iova = 0x1000, .size = below, .prot = DFD_DMA_READ, .addr = page
+	};
+	uint64_t iova = DFD_IOVA_ANY;
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_ok();
+	assert_int_equal(dfd_dma_map(dev, &map), 0);
+	assert_int_equal(map_at(dev, &iova, 0, 4096), 0);
+	assert_int_equal(iova, 0xfef00000);
+	finish(dev);
+	fake_start("model:edu");
+	fake.no_ranges = true; /* as of mediated devices */
+	dev = open_ok();
+	iova = window;
+	assert_int_equal(map_at(dev, &iova, 0, 4096), 0);
+	finish(dev);
+}
+
+static void test_file(void **state)
+{
+	struct dfd_dma_map map = { .iova = DFD_IOVA_ANY,
+				   .size = 8192,
+				   .prot = DFD_DMA_READ | DFD_DMA_WRITE,
+				   .kind = DFD_DMA_FD,
+				   .fd_offset = 4096 };
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_ok();
+	map.fd = memfd_create("file", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(map.fd, 12288), 0);
+	assert_int_equal(dfd_dma_map(dev, &map), 0);
+	assert_int_equal(dfd_dma_unmap(dev, map.iova, map.size, NULL), 0);
+	map.fd_offset = 100;
+	assert_int_equal(dfd_dma_map(dev, &map), -EINVAL);
+	map.fd_offset = 0;
+	map.iova = DFD_IOVA_ANY;
+	assert_int_equal(dfd_dma_map(dev, &map), 0); /* left to closing */
+	close(map.fd);
+	map.iova = DFD_IOVA_ANY;
+	assert_int_equal(dfd_dma_map(dev, &map), -EBADF);
+	map.kind = DFD_DMA_MESSAGE;
+	map.io = &(struct dfd_dma_io){ (void *)test_file, (void *)test_file };
+	assert_int_equal(dfd_dma_map(dev, &map), -EOPNOTSUPP);
+	finish(dev);
+}
+
+/* ---- every call fails once ---- */
+
+static void test_sweep(void **state)
+{
+	unsigned int calls;
+
+	(void)state;
+	fake_start("model:edu,msix");
+	for (unsigned int n = 1;; n++) {
+		struct dfd_device *dev = NULL;
+		struct dfd_error err = { 0 };
+		int ret;
+
+		fake.calls = 0;
+		fake.fail_at = n;
+		ret = dfd_pci_open(&env, "01:00.0", &dev, &err);
+		calls = fake.calls;
+		if (!ret)
+			dfd_device_close(dev);
+		else if (!err.text[0] || ret != err.code || dev)
+			fail_msg("call %u: %d %s", n, ret, err.text);
+		assert_int_equal(fake.open, 0);
+		if (calls < n)
+			break;
+	}
+	assert_true(calls > 25);
+	fake_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_describe),  cmocka_unit_test(test_views),
 		cmocka_unit_test(test_msix_hole), cmocka_unit_test(test_map_region),
-		cmocka_unit_test(test_drive),
+		cmocka_unit_test(test_drive),	  cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_irqs),	  cmocka_unit_test(test_feature),
+		cmocka_unit_test(test_choose),	  cmocka_unit_test(test_window),
+		cmocka_unit_test(test_file),	  cmocka_unit_test(test_sweep),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -75,7 +75,7 @@ void tree_remove(const char *path)
 	char full[512];
 
 	snprintf(full, sizeof(full), "%s/%s", tree_root, path);
-	must(!unlink(full) || errno == ENOENT, full);
+	must(!remove(full) || errno == ENOENT, full);
 }
 
 void tree_chmod(const char *path, unsigned int mode)

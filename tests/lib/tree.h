@@ -18,7 +18,7 @@ void tree_text(const char *path, const char *text);
 /** tree_link() - a symbolic link */
 void tree_link(const char *path, const char *target);
 
-/** tree_remove() - a file or a link, if it is there */
+/** tree_remove() - a file, a link or an empty directory, if it is there */
 void tree_remove(const char *path);
 
 /** tree_chmod() - the mode of a file */
