@@ -10,7 +10,7 @@
 #include "file/dtb.h"
 #include "file/saved.h"
 #include "kernel/function.h"
-#include "kernel/pci_vfio.h"
+#include "kernel/vfio.h"
 #include "model/model.h"
 
 /**
@@ -38,11 +38,17 @@ static int open_pci(const char *rest, struct dfd_device **out, struct dfd_error 
 	return dfd_pci_open(NULL, rest, out, err);
 }
 
+static int open_mdev(const char *rest, struct dfd_device **out, struct dfd_error *err)
+{
+	return dfd_mdev_open(NULL, rest, out, err);
+}
+
 static const struct scheme schemes[] = {
 	{ "model:", "model:NAME[,OPTION=VALUE]...", "a model in this process", dfd_model_open,
 	  dfd_model_help },
-	{ "pci:", "pci:0000:01:00.0", "a PCI function through VFIO; opening it resets it", open_pci,
+	{ "pci:", "pci:0000:01:00.0", "a PCI function through VFIO; opening resets it", open_pci,
 	  NULL },
+	{ "mdev:", "mdev:UUID", "a mediated device through VFIO", open_mdev, NULL },
 	{ "sysfs:", "sysfs:0000:01:00.0", "a PCI function as sysfs describes it", open_sysfs,
 	  NULL },
 	{ "dtb:", "dtb:FILE#/PATH/OF/NODE", "a node of a device tree blob", dfd_dtb_open, NULL },

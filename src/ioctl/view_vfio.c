@@ -146,8 +146,11 @@ static int view_irq(struct dfd_asker *a, struct dfd_desc_builder *b, uint32_t in
 	struct vfio_irq_info info = { .argsz = sizeof(info), .index = index };
 	int ret = dfd_ask(a, VFIO_DEVICE_GET_IRQ_INFO, &info);
 
-	/* A function that is not PCI Express has no error notification to ask about. */
-	if (ret == -EINVAL && pci && index >= VFIO_PCI_ERR_IRQ_INDEX)
+	/*
+	 * num_irqs of a PCI function is no promise either: without PCI Express there is no error
+	 * notification to ask about, and mediated devices refuse whatever they do not have.
+	 */
+	if (ret == -EINVAL && pci)
 		return 0;
 	if (!ret && info.index != index)
 		ret = -EBADMSG;

@@ -87,7 +87,7 @@ static int join(const struct kernel_target *t, struct kernel_group *g, struct df
 
 static int get_device(const struct kernel_target *t, struct kernel_group *g, struct dfd_error *err)
 {
-	char name[FUNCTION_NAME_SIZE];
+	char name[TARGET_NAME_SIZE];
 
 	snprintf(name, sizeof(name), "%s", t->name);
 	g->device = g->calls->ioctl(g->group, VFIO_GROUP_GET_DEVICE_FD, name);
@@ -101,7 +101,7 @@ int group_open(struct kernel_target *t, struct kernel_group *g, struct dfd_error
 	*g = (struct kernel_group){ t->env->calls, -1, -1, -1 };
 	if (group_number(t))
 		return explain_no_iommu(t, err);
-	ret = explain_driver(t, err);
+	ret = t->mediated ? 0 : explain_driver(t, err);
 	if (!ret)
 		ret = open_container(t, g, err);
 	if (!ret)

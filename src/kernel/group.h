@@ -6,18 +6,23 @@
 #include "kernel/calls.h"
 #include "kernel/function.h"
 
+/* Room for the name of a PCI function or a UUID. */
+#define TARGET_NAME_SIZE 40
+
 /**
  * struct kernel_target - the device that is to be opened
  * @address: as messages name it
  * @name: as sysfs and VFIO name it
  * @dir: its directory in sysfs
+ * @mediated: it is a mediated device, which a driver of VFIO has made
  * @group: number of its IOMMU group
  */
 struct kernel_target {
 	const struct kernel_env *env;
-	char address[FUNCTION_NAME_SIZE + 8];
-	char name[FUNCTION_NAME_SIZE];
+	char address[TARGET_NAME_SIZE + 8];
+	char name[TARGET_NAME_SIZE];
 	int dir;
+	bool mediated;
 	unsigned int group;
 };
 

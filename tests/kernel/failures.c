@@ -17,7 +17,7 @@
 
 #include "abi/vfio.h"
 #include "fake_kernel.h"
-#include "kernel/pci_vfio.h"
+#include "kernel/vfio.h"
 #include "tree.h"
 
 #define DEVICES	 "sys/bus/pci/devices/"

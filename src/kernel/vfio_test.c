@@ -15,7 +15,7 @@
 
 #include "abi/vfio.h"
 #include "fake_kernel.h"
-#include "kernel/pci_vfio.h"
+#include "kernel/vfio.h"
 #include "tree.h"
 
 #define FUNCTION "sys/bus/pci/devices/0000:01:00.0/"

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A PCI function through the kernel's VFIO.
+ * A device through the kernel's VFIO.
  *
  * Theory of operation: the description has every region where the file layout puts it, and each
  * access goes to where the kernel has that region. Interrupts, features and eventfds are the
  * kernel's business and go there unchanged. Nothing here needs a lock but the DMA maps.
  */
+#include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +21,7 @@
 #include "abi/vfio.h"
 #include "kernel/describe.h"
 #include "kernel/explain.h"
-#include "kernel/pci_vfio.h"
+#include "kernel/vfio.h"
 
 #define COMMAND	       4 /* of configuration space */
 #define COMMAND_MASTER 4u
@@ -27,18 +30,20 @@
 #define RESET_TRIES   50
 #define RESET_WAIT_NS 10000000
 
+#define MDEV_DIRECTORY "/sys/bus/mdev/devices"
+
 /* No feature has a larger body. */
 #define MAX_FEATURE_BODY 4096u
 
 /**
- * struct pci_vfio - an open function
+ * struct vfio_device - an open device
  * @offsets: where the kernel has each region in the device fd
  */
-struct pci_vfio {
+struct vfio_device {
 	struct kernel_env env;
 	struct kernel_group group;
 	struct type1 dma;
-	char address[FUNCTION_NAME_SIZE + 8];
+	char address[TARGET_NAME_SIZE + 8];
 	uint64_t offsets[DFD_MAX_REGION_INDEX + 1];
 };
 
@@ -47,7 +52,7 @@ struct pci_vfio {
 static ssize_t region_read(struct dfd_device *dev, uint32_t index, uint64_t offset, void *buf,
 			   size_t len)
 {
-	const struct pci_vfio *p = dfd_device_priv(dev);
+	const struct vfio_device *p = dfd_device_priv(dev);
 
 	return p->env.calls->pread(p->group.device, buf, len, p->offsets[index] + offset);
 }
@@ -55,14 +60,14 @@ static ssize_t region_read(struct dfd_device *dev, uint32_t index, uint64_t offs
 static ssize_t region_write(struct dfd_device *dev, uint32_t index, uint64_t offset,
 			    const void *buf, size_t len)
 {
-	const struct pci_vfio *p = dfd_device_priv(dev);
+	const struct vfio_device *p = dfd_device_priv(dev);
 
 	return p->env.calls->pwrite(p->group.device, buf, len, p->offsets[index] + offset);
 }
 
 static int region_map(struct dfd_device *dev, uint32_t index, int *fd, uint64_t *offset)
 {
-	const struct pci_vfio *p = dfd_device_priv(dev);
+	const struct vfio_device *p = dfd_device_priv(dev);
 
 	*fd = p->group.device;
 	*offset = p->offsets[index];
@@ -73,7 +78,7 @@ static int region_map(struct dfd_device *dev, uint32_t index, int *fd, uint64_t 
 
 static int set_irqs(struct dfd_device *dev, const struct dfd_irq_set *set)
 {
-	const struct pci_vfio *p = dfd_device_priv(dev);
+	const struct vfio_device *p = dfd_device_priv(dev);
 	struct {
 		struct vfio_irq_set head;
 		uint8_t data[DFD_MAX_IRQ_COUNT * sizeof(int32_t)];
@@ -100,7 +105,7 @@ static int set_irqs(struct dfd_device *dev, const struct dfd_irq_set *set)
 
 static int dma_map(struct dfd_device *dev, struct dfd_dma_map *map)
 {
-	struct pci_vfio *p = dfd_device_priv(dev);
+	struct vfio_device *p = dfd_device_priv(dev);
 	int ret = type1_map(&p->dma, map);
 	struct dfd_error why;
 
@@ -113,7 +118,7 @@ static int dma_map(struct dfd_device *dev, struct dfd_dma_map *map)
 
 static int dma_unmap(struct dfd_device *dev, uint64_t iova, uint64_t size, uint64_t *unmapped)
 {
-	struct pci_vfio *p = dfd_device_priv(dev);
+	struct vfio_device *p = dfd_device_priv(dev);
 
 	return type1_unmap(&p->dma, iova, size, unmapped);
 }
@@ -135,7 +140,7 @@ static int clear_bus_master(struct dfd_device *dev)
 
 static int reset(struct dfd_device *dev)
 {
-	const struct pci_vfio *p = dfd_device_priv(dev);
+	const struct vfio_device *p = dfd_device_priv(dev);
 	const struct timespec wait = { .tv_nsec = RESET_WAIT_NS };
 	int ret;
 
@@ -150,7 +155,7 @@ static int reset(struct dfd_device *dev)
 
 static int feature(struct dfd_device *dev, uint32_t flags, void *data, size_t len)
 {
-	const struct pci_vfio *p = dfd_device_priv(dev);
+	const struct vfio_device *p = dfd_device_priv(dev);
 	union {
 		struct vfio_device_feature head;
 		uint8_t bytes[sizeof(struct vfio_device_feature) + MAX_FEATURE_BODY];
@@ -170,18 +175,18 @@ static int feature(struct dfd_device *dev, uint32_t flags, void *data, size_t le
 	return ret;
 }
 
-static void pci_close(struct dfd_device *dev)
+static void vfio_close(struct dfd_device *dev)
 {
-	struct pci_vfio *p = dfd_device_priv(dev);
+	struct vfio_device *p = dfd_device_priv(dev);
 
 	group_close(&p->group);
 	type1_finish(&p->dma);
 	free(p);
 }
 
-static const struct dfd_device_ops pci_ops = {
-	.size = sizeof(pci_ops),
-	.name = "pci",
+static const struct dfd_device_ops vfio_ops = {
+	.size = sizeof(vfio_ops),
+	.name = "vfio",
 	.region_read = region_read,
 	.region_write = region_write,
 	.region_map = region_map,
@@ -190,14 +195,14 @@ static const struct dfd_device_ops pci_ops = {
 	.dma_unmap = dma_unmap,
 	.reset = reset,
 	.feature = feature,
-	.close = pci_close,
+	.close = vfio_close,
 };
 
 /* ---- opening ---- */
 
 /* Everything behind the open group. On failure the caller closes that. */
-static int make_device(struct pci_vfio *p, const struct kernel_target *t, struct dfd_device **out,
-		       struct dfd_error *err)
+static int make_device(struct vfio_device *p, const struct kernel_target *t,
+		       struct dfd_device **out, struct dfd_error *err)
 {
 	const struct dfd_desc *desc = NULL;
 	struct dfd_error why;
@@ -206,7 +211,7 @@ static int make_device(struct pci_vfio *p, const struct kernel_target *t, struct
 	if (!ret) {
 		ret = type1_init(&p->dma, p->env.calls, p->group.container, &why);
 		if (!ret) {
-			ret = dfd_device_new(desc, &pci_ops, p, false, out);
+			ret = dfd_device_new(desc, &vfio_ops, p, false, out);
 			if (ret) {
 				type1_finish(&p->dma);
 				dfd_error_set(&why, ret, "out of memory");
@@ -221,7 +226,7 @@ static int make_device(struct pci_vfio *p, const struct kernel_target *t, struct
 
 static int open_target(struct kernel_target *t, struct dfd_device **out, struct dfd_error *err)
 {
-	struct pci_vfio *p = calloc(1, sizeof(*p));
+	struct vfio_device *p = calloc(1, sizeof(*p));
 	int ret;
 
 	if (!p)
@@ -239,10 +244,11 @@ static int open_target(struct kernel_target *t, struct dfd_device **out, struct 
 	return ret;
 }
 
+static const struct kernel_env here = { "", &kernel_calls };
+
 int dfd_pci_open(const struct kernel_env *env, const char *bdf, struct dfd_device **out,
 		 struct dfd_error *err)
 {
-	static const struct kernel_env here = { "", &kernel_calls };
 	struct kernel_target t = { .env = env ? env : &here };
 	int ret;
 
@@ -250,6 +256,45 @@ int dfd_pci_open(const struct kernel_env *env, const char *bdf, struct dfd_devic
 	if (t.dir < 0)
 		return t.dir;
 	snprintf(t.address, sizeof(t.address), "pci:%s", t.name);
+	ret = open_target(&t, out, err);
+	close(t.dir);
+	return ret;
+}
+
+/* 8-4-4-4-12 hexadecimal digits. */
+static bool is_uuid(const char *text)
+{
+	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	size_t i;
+
+	for (i = 0; text[i] && form[i]; i++) {
+		if (form[i] == '-' ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
+			return false;
+	}
+	return text[i] == form[i];
+}
+
+int dfd_mdev_open(const struct kernel_env *env, const char *uuid, struct dfd_device **out,
+		  struct dfd_error *err)
+{
+	struct kernel_target t = { .env = env ? env : &here, .mediated = true };
+	char path[PATH_MAX];
+	int ret;
+
+	if (!is_uuid(uuid))
+		return dfd_error_set(
+			err, -EINVAL,
+			"mdev:%s is not a mediated device: write its UUID, as ls " MDEV_DIRECTORY
+			" shows it",
+			uuid);
+	snprintf(t.name, sizeof(t.name), "%s", uuid);
+	snprintf(t.address, sizeof(t.address), "mdev:%s", uuid);
+	snprintf(path, sizeof(path), "%s" MDEV_DIRECTORY "/%s", t.env->root, uuid);
+	t.dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (t.dir < 0)
+		return dfd_error_set(err, -errno,
+				     "%s: there is no such device in " MDEV_DIRECTORY ": %m",
+				     t.address);
 	ret = open_target(&t, out, err);
 	close(t.dir);
 	return ret;
