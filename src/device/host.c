@@ -186,14 +186,18 @@ int model_host_poll_fd(struct model_host *h)
 	return h->epoll_fd;
 }
 
-/* The due work itself was done on entering; here the fds become unreadable again. */
+/*
+ * The due work itself was done on entering; here the fds become unreadable again. An answer that
+ * came meanwhile may have been the kick, so it is looked for once more.
+ */
 void model_host_drain(struct model_host *h)
 {
 	uint64_t value;
 
 	if (h->epoll_fd < 0)
 		return;
-	dfd_eventfd_take(h->kick_fd);
+	if (dfd_eventfd_take(h->kick_fd) && atomic_load(&h->answers))
+		host_dma_run_answers(h);
 	if (read(h->timer_fd, &value, sizeof(value)) == (ssize_t)sizeof(value))
 		h->armed = DEADLINE_OFF;
 }

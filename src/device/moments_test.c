@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* What comes at an awkward moment: during service, inside a cancellation, while closing. */
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <devfd/provider.h>
+
+/**
+ * struct moment - a model without registers, and its driver's memory by message
+ * @on_timer, @on_done: what the model does there
+ * @token: of the last request
+ * @sent, @timers, @dones: how often
+ */
+struct moment {
+	void (*on_timer)(struct dfd_device *dev, unsigned int id);
+	void (*on_done)(struct dfd_device *dev, int status);
+	struct dfd_device *dev;
+	struct dfd_dma_token token;
+	unsigned int sent, timers, dones;
+	int last_status, asked_again;
+	uint8_t buf[8];
+};
+
+static void moment_timer(struct dfd_device *dev, unsigned int id)
+{
+	struct moment *m = dfd_device_priv(dev);
+
+	m->timers++;
+	if (m->on_timer)
+		m->on_timer(dev, id);
+}
+
+static int moment_reset(struct dfd_device *dev)
+{
+	(void)dev;
+	return 0;
+}
+
+static const struct dfd_device_ops moment_ops = {
+	.size = sizeof(moment_ops),
+	.name = "moment",
+	.timer = moment_timer,
+	.reset = moment_reset,
+};
+
+static int message_read(void *ctx, uint64_t offset, size_t len, struct dfd_dma_token token)
+{
+	struct moment *m = ctx;
+
+	(void)offset;
+	(void)len;
+	m->token = token;
+	m->sent++;
+	return 0;
+}
+
+static int message_write(void *ctx, uint64_t offset, const void *buf, size_t len,
+			 struct dfd_dma_token token)
+{
+	(void)buf;
+	return message_read(ctx, offset, len, token);
+}
+
+static int setup(void **state)
+{
+	static const struct dfd_dma_io io = { message_read, message_write };
+	struct dfd_desc_builder *b = dfd_desc_builder_new(DFD_BUS_OTHER);
+	struct moment *m = calloc(1, sizeof(*m));
+	const struct dfd_desc *desc;
+
+	dfd_desc_add_flags(b, DFD_DEVICE_RESET);
+	assert_int_equal(dfd_desc_build(b, &desc, NULL), 0);
+	assert_int_equal(dfd_model_new(desc, &moment_ops, m, NULL, &m->dev, NULL), 0);
+	dfd_desc_unref(desc);
+	assert_int_equal(dfd_dma_map(m->dev, &(struct dfd_dma_map){ .iova = 0x1000,
+								    .size = 4096,
+								    .prot = DFD_DMA_READ,
+								    .kind = DFD_DMA_MESSAGE,
+								    .io = &io,
+								    .io_ctx = m }),
+			 0);
+	*state = m;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct moment *m = *state;
+
+	dfd_device_close(m->dev);
+	free(m);
+	return 0;
+}
+
+static void done(void *ctx, int status)
+{
+	struct moment *m = ctx;
+
+	m->dones++;
+	m->last_status = status;
+	if (m->on_done)
+		m->on_done(m->dev, status);
+}
+
+static int ask(struct moment *m)
+{
+	return dfd_dma_read(dfd_device_host(m->dev), 0x1000, m->buf, sizeof(m->buf), done, m);
+}
+
+static bool readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static void answer_now(struct dfd_device *dev, unsigned int id)
+{
+	const struct moment *m = dfd_device_priv(dev);
+
+	(void)id;
+	dfd_dma_complete(m->token, 0, m->buf, sizeof(m->buf));
+}
+
+/* Answered when service has looked for answers already: nobody else wakes the poller for it. */
+static void test_answer_during_service(void **state)
+{
+	struct moment *m = *state;
+	int fd = dfd_device_poll_fd(m->dev);
+
+	assert_int_equal(ask(m), 0);
+	m->on_timer = answer_now;
+	assert_int_equal(dfd_timer(dfd_device_host(m->dev), 0, 1), 0);
+	assert_int_equal(dfd_device_service(m->dev), 0);
+	assert_int_equal(m->timers, 1);
+	assert_true(m->dones || readable(fd));
+	dfd_device_service(m->dev);
+	assert_int_equal(m->dones, 1);
+	assert_false(readable(fd));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_answer_during_service, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
