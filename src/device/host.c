@@ -117,13 +117,11 @@ static void rearm(struct model_host *h)
 
 void model_host_run_due(struct model_host *h)
 {
-	uint64_t next = next_deadline(h);
-
 	if (atomic_load(&h->answers))
 		host_dma_run_answers(h);
 	host_irq_poll_unmask(h);
-	if (next != DEADLINE_OFF)
-		run_timers(h, next == DEADLINE_NOW ? DEADLINE_NOW : now_ns());
+	if (next_deadline(h) != DEADLINE_OFF)
+		run_timers(h, now_ns());
 }
 
 void model_host_run_deferred(struct model_host *h)

@@ -146,10 +146,35 @@ static void test_answer_during_service(void **state)
 	assert_false(readable(fd));
 }
 
+static void defer_again(struct dfd_device *dev, unsigned int id)
+{
+	struct moment *m = dfd_device_priv(dev);
+
+	if (id == 0)
+		dfd_timer(dfd_device_host(dev), 0, 0);
+	else
+		m->on_timer = NULL;
+}
+
+/* A model that always has something to do at once does not hold up its own timers. */
+static void test_deferred_and_timer(void **state)
+{
+	struct moment *m = *state;
+
+	m->on_timer = defer_again;
+	dfd_timer(dfd_device_host(m->dev), 0, 0);
+	dfd_timer(dfd_device_host(m->dev), 1, 1);
+	usleep(1);
+	for (int i = 0; i < 3; i++)
+		dfd_device_service(m->dev);
+	assert_null(m->on_timer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_answer_during_service, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_deferred_and_timer, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
