@@ -320,11 +320,17 @@ ssize_t model_host_write(struct model_host *h, uint32_t index, uint64_t offset, 
 	return host_access(h, index, offset, NULL, buf, len);
 }
 
-void model_host_before_reset(struct model_host *h)
+/* What the model has begun: DMA first, because its end may arm a timer. */
+static void stop_all(struct model_host *h)
 {
 	host_dma_cancel(h, 0, UINT64_MAX);
 	for (unsigned int i = 0; i < DFD_MAX_TIMERS; i++)
 		h->deadlines[i] = DEADLINE_OFF;
+}
+
+void model_host_before_reset(struct model_host *h)
+{
+	stop_all(h);
 	host_irq_reset(h);
 	if (h->is_pci)
 		dfd_pci_config_reset(&h->config);
@@ -491,7 +497,7 @@ int dfd_model_new(const struct dfd_desc *desc, const struct dfd_device_ops *ops,
 void model_host_shutdown(struct model_host *h)
 {
 	device_enter(h->dev);
-	host_dma_cancel(h, 0, UINT64_MAX);
+	stop_all(h);
 	device_leave(h->dev);
 }
 

@@ -69,6 +69,7 @@ struct dma_use {
  *            -1 until somebody asks for it
  * @armed: deadline that @timer_fd is set to
  * @requests_lock: guards @requests and @next_id; taken last, never held while foreign code runs
+ * @cancelling: done functions run with -ECANCELED; no new request by message
  * @answers: requests in state REQUEST_ANSWERED, so that nobody need take the lock to find none
  */
 struct model_host {
@@ -93,6 +94,7 @@ struct model_host {
 	pthread_mutex_t requests_lock;
 	struct dma_request requests[DFD_MAX_DMA_INFLIGHT];
 	uint64_t next_id;
+	bool cancelling;
 	atomic_uint answers;
 };
 

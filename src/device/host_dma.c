@@ -295,6 +295,8 @@ static int send_request(struct model_host *h, uint64_t iova, void *in, const voi
 	struct dma_request *r = NULL;
 	int ret;
 
+	if (h->cancelling)
+		return -ECANCELED;
 	pthread_mutex_lock(&h->requests_lock);
 	for (unsigned int i = 0; i < DFD_MAX_DMA_INFLIGHT && !r; i++) {
 		if (h->requests[i].state == REQUEST_FREE)
@@ -429,7 +431,9 @@ void host_dma_cancel(struct model_host *h, uint64_t iova, uint64_t last)
 {
 	struct dma_request r;
 
-	for (unsigned int i = 0;
-	     i < DFD_MAX_DMA_INFLIGHT && take_request(h, &r, is_inside, iova, last); i++)
+	/* A done function that tries again is refused, so none is left and this ends. */
+	h->cancelling = true;
+	while (take_request(h, &r, is_inside, iova, last))
 		r.done(r.ctx, -ECANCELED);
+	h->cancelling = false;
 }

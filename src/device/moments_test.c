@@ -170,11 +170,65 @@ static void test_deferred_and_timer(void **state)
 	assert_null(m->on_timer);
 }
 
+static void ask_again(struct dfd_device *dev, int status)
+{
+	struct moment *m = dfd_device_priv(dev);
+
+	if (status)
+		m->asked_again = ask(m);
+}
+
+/* A model that tries again what was cancelled must not leave a request behind the cancellation. */
+static void test_retry_in_cancel(void **state)
+{
+	struct moment *m = *state;
+
+	m->on_done = ask_again;
+	assert_int_equal(ask(m), 0);
+	assert_int_equal(dfd_device_reset(m->dev), 0);
+	assert_int_equal(m->last_status, -ECANCELED);
+	assert_int_equal(m->asked_again, -ECANCELED);
+	assert_int_equal(m->dones, 1);
+	assert_int_equal(ask(m), 0); /* afterwards all is as before */
+	assert_int_equal(dfd_dma_unmap(m->dev, 0x1000, 4096, NULL), 0);
+	assert_int_equal(m->asked_again, -ECANCELED);
+	assert_int_equal(m->sent, 2);
+	assert_int_equal(m->dones, 2);
+}
+
+static void ask_later(struct dfd_device *dev, int status)
+{
+	(void)status;
+	dfd_timer(dfd_device_host(dev), 0, 0);
+}
+
+static void ask_on_timer(struct dfd_device *dev, unsigned int id)
+{
+	(void)id;
+	ask(dfd_device_priv(dev));
+}
+
+/* Closing cancels last: nothing starts after that, as no answer could come any more. */
+static void test_retry_in_close(void **state)
+{
+	struct moment *m = *state;
+
+	m->on_done = ask_later;
+	m->on_timer = ask_on_timer;
+	assert_int_equal(ask(m), 0);
+	dfd_device_close(m->dev);
+	m->dev = NULL;
+	assert_int_equal(m->sent, 1);
+	assert_int_equal(m->dones, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_answer_during_service, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deferred_and_timer, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_retry_in_cancel, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_retry_in_close, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
