@@ -218,9 +218,12 @@ struct dfd_dma_map {
 /**
  * dfd_dma_map() - map memory for the device
  *
- * Return: 0; -EINVAL for size 0, no or unknown @prot; -EOVERFLOW when the range wraps; -EEXIST on
- * overlap with another map; -ENOSPC when no room is left below @max_iova; -EOPNOTSUPP when the
- * source cannot use that kind of memory.
+ * On failure @map is as before.
+ *
+ * Return: 0; -EINVAL for size 0, no or unknown @prot, an unknown kind, no address or callbacks;
+ * -EOVERFLOW when a range wraps; -EEXIST on overlap with another map; -ENOSPC when no room is left
+ * below @max_iova; -EOPNOTSUPP when the source cannot use that kind of memory; -ENOMEM; -EMFILE;
+ * what fstat() and mmap() say about the file.
  */
 int dfd_dma_map(struct dfd_device *dev, struct dfd_dma_map *map);
 
@@ -233,7 +236,8 @@ int dfd_dma_map(struct dfd_device *dev, struct dfd_dma_map *map);
  * DMA by message on the range ends with -ECANCELED before this returns.
  *
  * Return: 0, also when nothing was mapped there (@unmapped is then 0, as the kernel does);
- * -EINVAL when a map would be cut in two.
+ * -EINVAL for size 0 and when a map would be cut in two; -EOVERFLOW when the range wraps;
+ * -EOPNOTSUPP for a device without DMA.
  */
 int dfd_dma_unmap(struct dfd_device *dev, uint64_t iova, uint64_t size, uint64_t *unmapped);
 
@@ -269,7 +273,7 @@ struct dfd_dma_buf {
  * @max_iova: highest address the device can reach, inclusive (edu: 0xfffffff); 0: any
  * @out: receives the buffer; give it back with dfd_dma_free()
  *
- * Return: 0, -ENOMEM, -EMFILE, or as dfd_dma_map().
+ * Return: 0, -EINVAL for size 0, -ENOMEM, -EMFILE, or as dfd_dma_map().
  */
 int dfd_dma_alloc(struct dfd_device *dev, uint64_t size, uint64_t max_iova,
 		  struct dfd_dma_buf *out);

@@ -468,6 +468,44 @@ static void note_dirty(void *ctx, uint64_t iova, uint64_t len)
 	dirty_len = len;
 }
 
+static int claims_to_have_moved(void *ctx, uint64_t offset, size_t len, struct dfd_dma_token token)
+{
+	(void)ctx;
+	(void)offset;
+	(void)token;
+	return (int)len;
+}
+
+static void test_dma_wrong_arguments(void **state)
+{
+	static const struct dfd_dma_io io = { claims_to_have_moved, wire_write };
+	struct fixture *f = *state;
+	struct dfd_dma_map map = { .iova = DFD_IOVA_ANY, .size = 16, .prot = 3 };
+	int pipes[2];
+
+	map.kind = (enum dfd_dma_kind)77;
+	assert_int_equal(dfd_dma_map(f->dev, &map), -EINVAL);
+	map.kind = DFD_DMA_ADDRESS;
+	map.addr = (void *)(UINTPTR_MAX - 14);
+	assert_int_equal(dfd_dma_map(f->dev, &map), -EOVERFLOW);
+	/* What fails leaves the question as it was, so that it can be asked in another way. */
+	assert_int_equal(pipe(pipes), 0);
+	map.kind = DFD_DMA_FD;
+	map.fd = pipes[0];
+	assert_int_equal(dfd_dma_map(f->dev, &map), -EOPNOTSUPP);
+	assert_true(map.iova == DFD_IOVA_ANY);
+	/* Moved is not what these callbacks may say. */
+	map.kind = DFD_DMA_MESSAGE;
+	map.io = &io;
+	assert_int_equal(dfd_dma_map(f->dev, &map), 0);
+	set_command(f->dev, 6);
+	assert_int_equal(
+		dfd_dma_read(dfd_device_host(f->dev), map.iova, f->p.buf, 1, note_done, &f->p),
+		-EPROTO);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 static void test_dma_by_pointer(void **state)
 {
 	struct fixture *f = *state;
@@ -811,6 +849,7 @@ int main(void)
 		WITH_DEVICE(test_msix),
 		WITH_DEVICE(test_irq_errors),
 		WITH_DEVICE(test_dma_maps),
+		WITH_DEVICE(test_dma_wrong_arguments),
 		WITH_DEVICE(test_dma_by_pointer),
 		WITH_DEVICE(test_dma_pieces_and_rights),
 		WITH_DEVICE(test_dma_unsealed_file),

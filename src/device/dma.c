@@ -8,17 +8,32 @@
 #include "device/device.h"
 #include "device/host.h"
 
+static int check_backing(const struct dfd_dma_map *map)
+{
+	switch (map->kind) {
+	case DFD_DMA_ADDRESS:
+		if (!map->addr)
+			return -EINVAL;
+		return map->size - 1 > UINTPTR_MAX - (uintptr_t)map->addr ? -EOVERFLOW : 0;
+	case DFD_DMA_FD:
+		return 0;
+	case DFD_DMA_MESSAGE:
+		return map->io && map->io->read && map->io->write ? 0 : -EINVAL;
+	}
+	return -EINVAL;
+}
+
 int dfd_dma_map(struct dfd_device *dev, struct dfd_dma_map *map)
 {
 	int ret;
 
 	if (!map->size || !map->prot || (map->prot & ~(DFD_DMA_READ | DFD_DMA_WRITE)))
 		return -EINVAL;
-	if ((map->kind == DFD_DMA_ADDRESS && !map->addr) ||
-	    (map->kind == DFD_DMA_MESSAGE && (!map->io || !map->io->read || !map->io->write)))
-		return -EINVAL;
 	if (map->iova != DFD_IOVA_ANY && map->size - 1 > UINT64_MAX - map->iova)
 		return -EOVERFLOW;
+	ret = check_backing(map);
+	if (ret)
+		return ret;
 	if (!dev->model && !dev->ops->dma_map)
 		return -EOPNOTSUPP;
 	device_enter(dev);

@@ -85,14 +85,14 @@ static int map_file(struct mapping *m, const struct dfd_dma_map *map)
 	return 0;
 }
 
-static int mapping_new(const struct dfd_dma_map *map, struct mapping **out)
+static int mapping_new(const struct dfd_dma_map *map, uint64_t iova, struct mapping **out)
 {
 	struct mapping *m = calloc(1, sizeof(*m));
 	int ret = 0;
 
 	if (!m)
 		return -ENOMEM;
-	m->iova = map->iova;
+	m->iova = iova;
 	m->prot = map->prot;
 	m->fd = -1;
 	if (map->kind == DFD_DMA_ADDRESS)
@@ -108,26 +108,33 @@ static int mapping_new(const struct dfd_dma_map *map, struct mapping **out)
 	return ret;
 }
 
+/* Address 0 is never chosen: too many drivers take it for no address. */
+static int choose_iova(const struct model_host *h, const struct dfd_dma_map *map, uint64_t *iova)
+{
+	const uint64_t page = 4096, max = map->max_iova ? map->max_iova : UINT64_MAX - 1;
+
+	*iova = map->iova;
+	if (map->iova != DFD_IOVA_ANY)
+		return 0;
+	return dfd_rangemap_gap(&h->maps, page, max, map->size, page, iova);
+}
+
 int host_dma_map(struct model_host *h, struct dfd_dma_map *map)
 {
-	const uint64_t page = 4096;
 	struct mapping *m;
-	int ret;
+	uint64_t iova;
+	int ret = choose_iova(h, map, &iova);
 
-	if (map->iova == DFD_IOVA_ANY) {
-		uint64_t max = map->max_iova ? map->max_iova : UINT64_MAX - 1;
-
-		/* Address 0 is never chosen: too many drivers take it for no address. */
-		ret = dfd_rangemap_gap(&h->maps, page, max, map->size, page, &map->iova);
-		if (ret)
-			return ret;
-	}
-	ret = mapping_new(map, &m);
 	if (ret)
 		return ret;
-	ret = dfd_rangemap_add(&h->maps, map->iova, map->iova + (map->size - 1), m);
+	ret = mapping_new(map, iova, &m);
+	if (ret)
+		return ret;
+	ret = dfd_rangemap_add(&h->maps, iova, iova + (map->size - 1), m);
 	if (ret)
 		mapping_free(m);
+	else
+		map->iova = iova;
 	return ret;
 }
 
@@ -319,7 +326,7 @@ static int send_request(struct model_host *h, uint64_t iova, void *in, const voi
 		r->state = REQUEST_FREE;
 		pthread_mutex_unlock(&h->requests_lock);
 	}
-	return ret;
+	return ret > 0 ? -EPROTO : ret;
 }
 
 static int transfer(struct model_host *h, uint64_t iova, void *in, const void *out, size_t len,
