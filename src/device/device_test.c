@@ -351,6 +351,10 @@ static void test_irq_errors(void **state)
 	assert_int_equal(set(f->dev, trigger, 0, 0, 2, fds), -EINVAL);
 	assert_int_equal(set(f->dev, trigger, 0, 1, 0, fds), -EINVAL);
 	assert_int_equal(set(f->dev, trigger, 9, 0, 1, fds), -EINVAL);
+	assert_int_equal(dfd_irq_enable(f->dev, 0, 1), 0);
+	assert_int_equal(set(f->dev, DFD_IRQ_DATA_NONE | DFD_IRQ_ACTION_MASK, 0, 0, 0, NULL),
+			 -EINVAL); /* count 0 means something to TRIGGER alone */
+	assert_int_equal(dfd_irq_disable(f->dev, 0), 0);
 	assert_int_equal(set(f->dev, trigger, DFD_PCI_REQ, 0, 1, fds),
 			 -EINVAL); /* not implemented */
 	assert_int_equal(set(f->dev, trigger, DFD_PCI_MSIX, 2, UINT32_MAX, fds), -EINVAL);

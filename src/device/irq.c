@@ -33,7 +33,8 @@ static int check_set(const struct dfd_device *dev, const struct dfd_irq_set *set
 		return -EINVAL;
 	if (set->start >= vectors || set->count > vectors - set->start)
 		return -EINVAL;
-	if (!set->count && !((set->flags & DFD_IRQ_DATA_NONE) && !set->start))
+	if (!set->count &&
+	    (set->flags != (DFD_IRQ_DATA_NONE | DFD_IRQ_ACTION_TRIGGER) || set->start))
 		return -EINVAL;
 	return 0;
 }
