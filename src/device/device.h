@@ -23,7 +23,7 @@ struct irq_wait {
  * @model: the host of a model, else NULL
  * @resets: how often the device was reset
  * @log: where dfd_device_log() goes, or NULL
- * @wait_lock: guards @waits and the thread
+ * @wait_lock: guards @waits and the thread; taken before @lock
  */
 struct dfd_device {
 	const struct dfd_desc *desc;

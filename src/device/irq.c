@@ -122,17 +122,18 @@ int dfd_irq_enable(struct dfd_device *dev, uint32_t index, uint32_t count)
 	if (!w)
 		return ret;
 	set.fds = w->fds;
-	ret = dfd_set_irqs(dev, &set);
-	if (ret) {
-		free_wait(w);
-		return ret;
-	}
+	/* Locked throughout: what is waited for is what was routed last. */
 	pthread_mutex_lock(&dev->wait_lock);
-	free_wait(unlink_wait(dev, index));
-	w->next = dev->waits;
-	dev->waits = w;
+	ret = dfd_set_irqs(dev, &set);
+	if (!ret) {
+		free_wait(unlink_wait(dev, index));
+		w->next = dev->waits;
+		dev->waits = w;
+	}
 	pthread_mutex_unlock(&dev->wait_lock);
-	return 0;
+	if (ret)
+		free_wait(w);
+	return ret;
 }
 
 int dfd_irq_disable(struct dfd_device *dev, uint32_t index)
@@ -140,9 +141,10 @@ int dfd_irq_disable(struct dfd_device *dev, uint32_t index)
 	struct dfd_irq_set set = {
 		DFD_IRQ_DATA_NONE | DFD_IRQ_ACTION_TRIGGER, index, 0, 0, NULL, NULL
 	};
-	int ret = dfd_set_irqs(dev, &set);
+	int ret;
 
 	pthread_mutex_lock(&dev->wait_lock);
+	ret = dfd_set_irqs(dev, &set);
 	free_wait(unlink_wait(dev, index));
 	pthread_mutex_unlock(&dev->wait_lock);
 	return ret;

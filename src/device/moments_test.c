@@ -2,11 +2,14 @@
 /* What comes at an awkward moment: during service, inside a cancellation, while closing. */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -222,6 +225,110 @@ static void test_retry_in_close(void **state)
 	assert_int_equal(m->dones, 1);
 }
 
+/* ---- devices that are no models: operations of their own ---- */
+
+/** struct source - @routed: duplicate of the eventfd that was set last; @services: calls */
+struct source {
+	int poll_fd, routed;
+	atomic_uint services, enabled;
+	pthread_t other;
+};
+
+static int source_poll_fd(struct dfd_device *dev)
+{
+	const struct source *s = dfd_device_priv(dev);
+
+	return s->poll_fd;
+}
+
+static int source_service(struct dfd_device *dev)
+{
+	struct source *s = dfd_device_priv(dev);
+
+	s->services++;
+	return s->poll_fd < 0 ? 0 : -EIO;
+}
+
+static void *enable(void *arg)
+{
+	struct dfd_device *dev = arg;
+	struct source *s = dfd_device_priv(dev);
+
+	if (!dfd_irq_enable(dev, 0, 1))
+		s->enabled++;
+	return NULL;
+}
+
+/* While the first caller is in here another one enables the same interrupt, if it can. */
+static int source_set_irqs(struct dfd_device *dev, const struct dfd_irq_set *set)
+{
+	struct source *s = dfd_device_priv(dev);
+	bool first = s->routed < 0;
+
+	close(s->routed);
+	s->routed = dup(set->fds[0]);
+	if (first) {
+		pthread_create(&s->other, NULL, enable, dev);
+		for (int i = 0; i < 20 && !s->enabled; i++)
+			usleep(1000);
+	}
+	return 0;
+}
+
+static const struct dfd_device_ops source_ops = {
+	.size = sizeof(source_ops),
+	.name = "source",
+	.set_irqs = source_set_irqs,
+	.service = source_service,
+	.poll_fd = source_poll_fd,
+};
+
+static struct dfd_device *source_new(struct source *s)
+{
+	struct dfd_desc_builder *b = dfd_desc_builder_new(DFD_BUS_OTHER);
+	const struct dfd_desc *desc;
+	struct dfd_device *dev;
+
+	dfd_desc_add_irq(b, &(struct dfd_irq){ .count = 1 });
+	assert_int_equal(dfd_desc_build(b, &desc, NULL), 0);
+	assert_int_equal(dfd_device_new(desc, &source_ops, s, false, &dev), 0);
+	dfd_desc_unref(desc);
+	return dev;
+}
+
+/* A source that is gone stays readable for ever. */
+static void test_thread_of_broken_source(void **state)
+{
+	struct source s = { .poll_fd = eventfd(1, 0), .routed = -1 };
+	struct dfd_device *dev = source_new(&s);
+
+	(void)state;
+	assert_int_equal(dfd_service_thread(dev), 0);
+	for (int i = 0; i < 1000 && !s.services; i++)
+		usleep(1000);
+	usleep(5000);
+	assert_int_equal(s.services, 1);
+	dfd_device_close(dev);
+	close(s.poll_fd);
+}
+
+/* Two threads enable one interrupt: whichever is last, what is waited for is what is signalled. */
+static void test_enable_twice_at_once(void **state)
+{
+	struct source s = { .poll_fd = -EOPNOTSUPP, .routed = -1 };
+	struct dfd_device *dev = source_new(&s);
+	const uint64_t one = 1;
+
+	(void)state;
+	assert_int_equal(dfd_irq_enable(dev, 0, 1), 0);
+	pthread_join(s.other, NULL);
+	assert_int_equal(s.enabled, 1);
+	assert_int_equal(write(s.routed, &one, sizeof(one)), sizeof(one));
+	assert_int_equal(dfd_wait_irq(dev, 0, 0, 0), 1);
+	close(s.routed);
+	dfd_device_close(dev);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +336,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_deferred_and_timer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retry_in_cancel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retry_in_close, setup, teardown),
+		cmocka_unit_test(test_thread_of_broken_source),
+		cmocka_unit_test(test_enable_twice_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,8 +16,9 @@ static void *serve(void *arg)
 				 { .fd = dev->stop_fd, .events = POLLIN } };
 
 	while (!fds[1].revents) {
-		if (poll(fds, 2, -1) > 0)
-			dfd_device_service(dev);
+		/* A source that has failed stays readable; its callers are told, we only wait. */
+		if (poll(fds, 2, -1) > 0 && fds[0].revents && dfd_device_service(dev) < 0)
+			fds[0].fd = -1;
 	}
 	return NULL;
 }
