@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Both sides of a device fd against a hostile other side.
+ * Each view asks devices that tell the truth but for one byte of one answer.
  * usage: ask-mutate COUNT [SEED]
  *
- * User side: each view asks a device that tells the truth but for one byte of one answer. The view
- * must refuse, or describe some device; which of them is counted. Provider side: requests, reads
- * and arguments at random. Neither may crash, hang or return anything but a count or an errno.
+ * The view must refuse, or describe some device; which of them is counted.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,78 +122,6 @@ static void ask_liar(struct dfd_device *dev, enum dfd_view_kind kind, uint64_t *
 	dfd_file_free(truth.file);
 }
 
-/* ---- a user who asks for anything ---- */
-
-static void check(long ret)
-{
-	if (ret < -4095)
-		abort();
-}
-
-static void read_at_random(struct dfd_file *file, uint64_t *seed)
-{
-	size_t len = dfd_random_below(seed, 4096);
-	uint8_t *buf = malloc(len + 1);
-
-	if (!buf)
-		abort();
-	check(dfd_file_pread(file, buf, len, dfd_random(seed) >> dfd_random_below(seed, 64)));
-	free(buf);
-}
-
-static void request_at_random(struct dfd_file *file, uint64_t *seed)
-{
-	uint32_t number = 0xc0 + dfd_random_below(seed, 0x12), size = dfd_random_below(seed, 64);
-	uint32_t dir = dfd_random_below(seed, 4);
-	uint64_t arg[512];
-	char path[64];
-
-	/* Most of the time one that exists. */
-	static const unsigned long known[] = {
-		VFIO_DEVICE_GET_FLAGS,
-		VFIO_DEVICE_GET_NUM_REGIONS,
-		VFIO_DEVICE_GET_REGION_LEN,
-		VFIO_DEVICE_GET_REGION_FLAGS,
-		VFIO_DEVICE_GET_REGION_OFFSET,
-		VFIO_DEVICE_GET_REGION_PHYS_ADDR,
-		VFIO_DEVICE_GET_NUM_IRQS,
-		VFIO_DEVICE_SET_IRQ_EVENTFD,
-		VFIO_DEVICE_UNMASK_IRQ,
-		VFIO_DEVICE_SET_UNMASK_IRQ_EVENTFD,
-		VFIO_DEVICE_GET_DTPATH,
-		VFIO_DEVICE_GET_DTINDEX,
-		VFIO_DEVICE_RESET,
-		VFIO_DEVICE_PCI_RESET,
-		VFIO_DEVICE_PCI_SET_MSI_EVENTFDS,
-		VFIO_DEVICE_PCI_SET_MSIX_EVENTFDS,
-		VFIO_DEVICE_CHECK_EXTENSION,
-	};
-	unsigned long request = _IOC(dir, ';', number, size);
-
-	if (dfd_random_below(seed, 8))
-		request = known[dfd_random_below(seed, sizeof(known) / sizeof(*known))];
-	for (size_t i = 0; i < sizeof(arg) / sizeof(*arg); i++)
-		arg[i] = dfd_random(seed) >> dfd_random_below(seed, 64);
-	if (request == VFIO_DEVICE_GET_DTPATH) { /* an address of ours, or none at all */
-		arg[1] = dfd_random_below(seed, sizeof(path) + 1);
-		arg[2] = dfd_random_below(seed, 4) ? (uintptr_t)path : 1;
-	}
-	check(dfd_file_ioctl(file, request, dfd_random_below(seed, 16) ? arg : NULL));
-}
-
-/* ---- all of it ---- */
-
-static void ask_provider(struct dfd_device *dev, uint64_t *seed)
-{
-	struct dfd_file *file = dfd_file_new(dev);
-
-	if (!file)
-		abort();
-	read_at_random(file, seed);
-	request_at_random(file, seed);
-	dfd_file_free(file);
-}
-
 int main(int argc, char **argv)
 {
 	unsigned long count = argc > 1 ? strtoul(argv[1], NULL, 0) : 0;
@@ -215,13 +140,11 @@ int main(int argc, char **argv)
 
 		for (int kind = 0; kind < DFD_NUM_VIEWS; kind++)
 			ask_liar(dev, (enum dfd_view_kind)kind, &seed, &tally[kind]);
-		ask_provider(dev, &seed);
 	}
 	for (int kind = 0; kind < DFD_NUM_VIEWS; kind++)
 		printf("%s: %lu damaged answers, %lu refused, %lu harmless, %lu believed\n",
 		       dfd_view_name((enum dfd_view_kind)kind), count, tally[kind].refused,
 		       tally[kind].harmless, tally[kind].believed);
-	printf("provider: %lu reads and %lu requests at random\n", count, count);
 	for (unsigned int n = 0; n < DEVICES; n++)
 		dfd_device_close(devices[n]);
 	return 0;
