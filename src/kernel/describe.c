@@ -154,20 +154,31 @@ static void add_rest(struct dfd_desc_builder *b, const struct dfd_desc *told)
 	}
 }
 
+/* What configuration space holds the fd has told; negative: the kernel does not know. */
+static void add_facts_of_sysfs(struct dfd_desc_builder *b, int dir)
+{
+	for (int i = 0; i < DFD_NUM_FACTS; i++) {
+		const struct dfd_fact_info *info = &dfd_fact_infos[i];
+		int64_t value;
+
+		if (info->sysfs && !info->config_width &&
+		    !dfd_sysfs_num(dir, info->sysfs, &value) && value >= 0)
+			dfd_desc_set_num(b, (enum dfd_fact)i, (uint64_t)value);
+	}
+}
+
 static int complete(const struct translator *t, int dir, const struct dfd_desc *told,
 		    const struct dfd_desc **out, struct dfd_error *err)
 {
 	struct dfd_desc_builder *b = dfd_desc_builder_new(dfd_desc_bus(told));
 	struct function_resource resources[FUNCTION_NUM_RESOURCES] = { 0 };
 	struct hole hole = find_hole(t, told);
-	int64_t node;
 
 	/* Where sysfs does not say, the addresses stay unknown. */
 	function_resources(dir, resources, NULL);
 	add_regions(b, told, &hole, resources);
 	add_rest(b, told);
-	if (!dfd_sysfs_num(dir, dfd_fact_infos[DFD_FACT_NUMA_NODE].sysfs, &node) && node >= 0)
-		dfd_desc_set_num(b, DFD_FACT_NUMA_NODE, (uint64_t)node);
+	add_facts_of_sysfs(b, dir);
 	return dfd_desc_build(b, out, err);
 }
 
