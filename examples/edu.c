@@ -36,8 +36,16 @@ enum {
 #define DMA_IRQ	      4u
 #define DMA_BUFFER    0x40000u
 #define DMA_SIZE      4096u
+#define DMA_PIECE     2048u /* QEMU 7.2 takes no transfer that ends where the buffer does */
 #define DMA_MASK      0xfffffffu
 #define GONE	      UINT32_MAX /* what a register reads when no device answers */
+
+/* Why the device does not do what was asked of it. */
+static void log_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	fprintf(stderr, "edu: %s\n", text);
+}
 
 static void fail(const char *what)
 {
@@ -133,11 +141,12 @@ static uint32_t factorial_by_irq(struct dfd_device *dev, uint32_t irq, uint32_t 
 	return get(dev, FACTORIAL);
 }
 
-static void dma(struct dfd_device *dev, uint32_t irq, uint64_t src, uint64_t dst, uint32_t command)
+static void dma_piece(struct dfd_device *dev, uint32_t irq, uint64_t src, uint64_t dst,
+		      uint32_t command)
 {
 	put64(dev, DMA_SRC, src);
 	put64(dev, DMA_DST, dst);
-	put64(dev, DMA_COUNT, DMA_SIZE);
+	put64(dev, DMA_COUNT, DMA_PIECE);
 	put(dev, DMA_COMMAND, DMA_START | DMA_IRQ | command);
 	wait_for(dev, irq, 0x100);
 }
@@ -170,8 +179,10 @@ static void dma_there_and_back(struct dfd_device *dev, uint32_t irq, uint32_t se
 		fail("there is no memory that the device can reach");
 	bytes = buf.addr;
 	fill(bytes, seed);
-	dma(dev, irq, buf.iova, DMA_BUFFER, 0);
-	dma(dev, irq, DMA_BUFFER, buf.iova + DMA_SIZE, DMA_TO_MEMORY);
+	for (uint64_t at = buf.iova; at < buf.iova + DMA_SIZE; at += DMA_PIECE) {
+		dma_piece(dev, irq, at, DMA_BUFFER, 0);
+		dma_piece(dev, irq, DMA_BUFFER, at + DMA_SIZE, DMA_TO_MEMORY);
+	}
 	if (memcmp(bytes, bytes + DMA_SIZE, DMA_SIZE) != 0)
 		fail("DMA brought back other bytes");
 	printf("DMA: %u bytes to the device and back, the same, hash 0x%08" PRIx32 "\n", DMA_SIZE,
@@ -208,6 +219,7 @@ int main(int argc, char **argv)
 	}
 	if (dfd_open(argv[1], &dev, &err))
 		fail(err.text);
+	dfd_device_watch_log(dev, log_line, NULL);
 	drive(dev, (uint32_t)strtoul(argv[2], NULL, 0),
 	      argc == 4 ? (uint32_t)strtoul(argv[3], NULL, 0) : 1);
 	dfd_device_close(dev);

@@ -6,7 +6,7 @@
  *
  * Opens the device, says "held", and reads 4 bytes at REGISTER of BAR 0 again and again.
  *   the kernel asks for the device    "asked to give it back", exit 0 (not with --stubborn)
- *   the register reads all ones       "gone: ...", with what other calls say now, exit 3
+ *   nobody is there any more          "gone: ...", with what the calls say now, exit 3
  *   a read fails                      "read: ERROR", exit 4
  * Gives up after 60 seconds with exit 5.
  */
@@ -32,7 +32,19 @@ static const char *result(int64_t ret)
 	return ret < 0 ? strerror((int)-ret) : "ok";
 }
 
-/* What a driver that has not noticed would meet. Each must return. */
+/*
+ * Nobody answers: the class code reads all ones. The kernel keeps a copy of the ids, and what BARs
+ * then read depends on the machine.
+ */
+static bool is_gone(struct dfd_device *dev)
+{
+	uint32_t class_code;
+
+	return dfd_region_read(dev, DFD_PCI_CONFIG, 8, &class_code, 4) == 4 &&
+	       class_code == UINT32_MAX;
+}
+
+/* What a driver that has not noticed would meet. Each call must return. */
 static int gone(struct dfd_device *dev)
 {
 	struct dfd_dma_buf buf;
@@ -58,7 +70,7 @@ static int hold(struct dfd_device *dev, uint64_t reg, bool asked_counts)
 			printf("read: %s\n", n < 0 ? strerror((int)-n) : "short");
 			return 4;
 		}
-		if (value == UINT32_MAX)
+		if (is_gone(dev))
 			return gone(dev);
 		if (asked_counts && dfd_wait_irq(dev, DFD_PCI_REQ, 0, 0) > 0) {
 			say("asked to give it back");

@@ -38,14 +38,16 @@ class Boot:
         self.seconds = 0.0
 
     def console(self):
-        return (self.folder / "console").read_text(errors="replace").replace("\r", "")
+        """From the first process on."""
+        text = (self.folder / "console").read_text(errors="replace").replace("\r", "")
+        return text[max(text.find("\ninit: "), 0):]
 
     def take(self, line):
         """Reads one line of the report. Returns a QMP command, if it asks for one."""
         word, _, rest = line.partition(" ")
         if word == "check":
             name, _, result = rest.partition(": ")
-            self.checks.append((name, None if result == "ok" else result))
+            self.checks.append((name, None if result == "ok" else result.removeprefix("FAIL: ")))
         elif word == "note":
             name, _, text = rest.partition(": ")
             self.notes[name] = text
@@ -112,6 +114,11 @@ def follow(process, boot, limit):
         time.sleep(TICK)
 
 
+def last_words(messages):
+    """What QEMU has said, without the registers of a processor."""
+    return re.split(r"^CPU #", messages.read_text(), flags=re.M)[0].strip()
+
+
 def run(kernel, initrd, append, devices, folder, limit=LIMIT):
     """Boots once; returns a Boot, whose `done` says whether the guest came to its end."""
     folder.mkdir(parents=True)
@@ -125,5 +132,5 @@ def run(kernel, initrd, append, devices, folder, limit=LIMIT):
             process.kill()
             process.wait()
     if not boot.done and not boot.why:
-        boot.why = f"QEMU ended before its guest: {(folder / 'qemu').read_text().strip()}"
+        boot.why = f"QEMU ended before its guest: {last_words(folder / 'qemu')}"
     return boot

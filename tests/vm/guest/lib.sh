@@ -6,15 +6,13 @@ sysfs=/sys/bus/pci/devices
 # check NAME COMMAND...: one result. What the command prints goes to the console, the end of it into
 # the report if it fails.
 check() {
-	local name=$1
+	local name=$1 result=ok
 	shift
 	echo "== $name: $*"
-	if "$@" >/tmp/check 2>&1; then
-		echo "check $name: ok" >$report
-	else
-		echo "check $name: FAIL: exit $?: $(tail -n 4 /tmp/check | tr '\n' '|')" >$report
-	fi
+	"$@" >/tmp/check 2>&1 || result="FAIL: exit $?: $(tail -n 4 /tmp/check | tr '\n' '|')"
 	sed 's/^/   /' /tmp/check
+	echo "   ${result%%: *}"
+	echo "check $name: $result" >$report
 }
 
 note() { # NAME TEXT...
@@ -75,4 +73,24 @@ wait_for() { # COMMAND...: until it succeeds, at most 20 s
 		[ $n -lt 100 ] || { echo "never: $*"; return 1; }
 		sleep 0.2
 	done
+}
+
+# ---- refusals ----
+
+# refused NAME TEXT COMMAND...: the command fails and says why
+refused() {
+	local name=$1 text=$2
+	shift 2
+	check "$name" fails "$text" "$@"
+	cp /tmp/fails.err /tmp/advice
+}
+
+# What the message says to do: the commands at its end.
+advice() {
+	awk 'match($0, /(modprobe|echo|chown|ulimit) /) { print substr($0, RSTART) }' /tmp/advice
+}
+
+follow_advice() {
+	advice
+	[ -n "$(advice)" ] && eval "$(advice)"
 }

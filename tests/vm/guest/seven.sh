@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+# Kernel 7.3, behind an IOMMU that does not remap interrupts, and with sample devices that the kernel
+# makes itself (mediated devices), which need no IOMMU.
+. /lib.sh
+. /edu.sh
+edu=0000:00:01.0
+
+# make_mdev PARENT TYPE UUID
+make_mdev() {
+	echo "$3" >/sys/class/mdev_bus/"$1"/mdev_supported_types/"$1-$2"/create
+	test -e /sys/bus/mdev/devices/"$3"
+}
+
+mdev_checks() { # NAME UUID
+	lsvfio -v mdev:"$2"
+	check "$1"-views views_agree mdev:"$2"
+	check "$1"-hexdump hexdump_shows_table mdev:"$2"
+}
+
+unsafe() {
+	bind $edu vfio-pci
+	refused unsafe "without interrupt remapping" edu pci:$edu 5
+	check unsafe-remedy follow_advice
+	check unsafe-retry drive pci:$edu
+}
+
+mdevs() {
+	local serial=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 display=93b8f4f2-509f-382f-3c1e-e6bfe0fa1002
+	check mtty make_mdev mtty 2 $serial
+	mdev_checks mtty $serial
+	check mbochs make_mdev mbochs small $display
+	mdev_checks mbochs $display
+}
+
+lsvfio
+unsafe
+edu_checks $edu
+mdevs
