@@ -13,12 +13,20 @@ _devfd_addresses() { # PREFIX WORD
 		name=$(cd /sys/bus/pci/devices 2>/dev/null && printf 'sysfs:%s ' *)
 		COMPREPLY=($(compgen -P "$prefix" -W "$name" -- "$word"))
 		;;
+	pci:*)
+		name=$(cd /sys/bus/pci/drivers/vfio-pci 2>/dev/null && printf 'pci:%s ' *:*)
+		COMPREPLY=($(compgen -P "$prefix" -W "$name" -- "$word"))
+		;;
+	mdev:*)
+		name=$(cd /sys/bus/mdev/devices 2>/dev/null && printf 'mdev:%s ' *-*)
+		COMPREPLY=($(compgen -P "$prefix" -W "$name" -- "$word"))
+		;;
 	dtb:* | file:*)
 		COMPREPLY=($(compgen -P "$prefix${word%%:*}:" -f -- "${word#*:}"))
 		compopt -o nospace
 		;;
 	*)
-		COMPREPLY=($(compgen -P "$prefix" -W "model: sysfs: dtb: file:" -- "$word"))
+		COMPREPLY=($(compgen -P "$prefix" -W "model: pci: mdev: sysfs: dtb: file:" -- "$word"))
 		compopt -o nospace
 		;;
 	esac

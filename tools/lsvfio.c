@@ -8,7 +8,7 @@
 #include "lsvfio.h"
 #include "tool.h"
 
-#define SHORTS ":vJh"
+#define SHORTS ":vJgh"
 
 enum action { LIST, TABLE, SAVE, COMPARE };
 
@@ -16,6 +16,7 @@ struct options {
 	enum action action;
 	bool verbose;
 	bool json;
+	bool groups;
 	const char *via;  /* name of a view, or NULL */
 	const char *save; /* file */
 	const char *root; /* directory in front of /sys */
@@ -25,6 +26,7 @@ struct options {
 enum { OPT_TABLE = 0x100, OPT_VIA, OPT_SAVE, OPT_ROOT, OPT_VERSION };
 
 static const struct option longs[] = {
+	{ "groups", no_argument, NULL, 'g' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, 'J' },
 	{ "root", required_argument, NULL, OPT_ROOT },
@@ -42,12 +44,13 @@ static const char help_text[] =
 	"Describe devices; without an address, list those of this machine.\n"
 	"\n"
 	"  -v, --verbose   all that is known\n"
+	"  -g, --groups    list the IOMMU groups of this machine\n"
 	"  -J, --json      a JSON array; keys are in lsvfio(1)\n"
 	"      --table     hexdump of the device's table, record by record\n"
 	"      --via=VIEW  what one way of asking tells: table, ioctl (2011), vfio (today);\n"
 	"                  both: hold all three against each other\n"
 	"      --save=FILE write the table to a file that \"file:FILE\" describes again\n"
-	"      --root=DIR  read DIR/sys in place of /sys\n"
+	"      --root=DIR  DIR/sys in place of /sys; with a list also /proc, /dev\n"
 	"      --help, --version\n"
 	"\n"
 	"addresses:\n";
@@ -185,6 +188,18 @@ static int show_machine(const struct options *opt)
 			 opt->root ? opt->root : "");
 }
 
+static int show_groups(const struct options *opt)
+{
+	int ret = dfd_print_groups(stdout, opt->root);
+
+	if (ret > 0)
+		return TOOL_OK;
+	if (ret < 0)
+		return tool_fail(TOOL_FAILED, "%s", strerror(-ret));
+	return tool_fail(TOOL_FAILED, "%s/sys/kernel/iommu_groups: holds no IOMMU group",
+			 opt->root ? opt->root : "");
+}
+
 static bool is_view(const char *name)
 {
 	for (int i = 0; i < DFD_NUM_VIEWS; i++) {
@@ -220,6 +235,9 @@ static int set_option(struct options *opt, int c)
 	case 'v':
 		opt->verbose = true;
 		return TOOL_OK;
+	case 'g':
+		opt->groups = true;
+		return TOOL_OK;
 	case 'J':
 		opt->json = true;
 		return TOOL_OK;
@@ -245,6 +263,11 @@ static int check_options(const struct options *opt, int addresses)
 			   : opt->via		    ? "--via"
 						    : NULL;
 
+	if (opt->groups && (addresses || name || opt->json))
+		return tool_fail(TOOL_USAGE, "-g: goes with --root alone, not with %s",
+				 addresses ? "addresses"
+				 : name	   ? name
+					   : "-J");
 	if (name && !addresses)
 		return tool_fail(TOOL_USAGE, "%s: needs an address, such as model:edu", name);
 	if (opt->action != LIST && opt->json)
@@ -276,7 +299,9 @@ static int run(int argc, char **argv)
 	status = check_options(&opt, argc - optind);
 	if (status)
 		return status;
-	return optind < argc ? show_all(&opt, argv + optind) : show_machine(&opt);
+	if (optind < argc)
+		return show_all(&opt, argv + optind);
+	return opt.groups ? show_groups(&opt) : show_machine(&opt);
 }
 
 int main(int argc, char **argv)

@@ -37,7 +37,7 @@ int dfd_print_view_text(FILE *out, const char *address, const struct dfd_view *v
 int dfd_print_view_json(FILE *out, const char *address, const struct dfd_view *view);
 
 /**
- * dfd_print_machine() - the devices of a machine, one line each
+ * dfd_print_machine() - the devices of a machine, one line each, below one about the machine
  * @out: where to print
  * @root: as for dfd_enumerate()
  * @json: an array instead; keys are documented in lsvfio(1)
@@ -47,6 +47,14 @@ int dfd_print_view_json(FILE *out, const char *address, const struct dfd_view *v
  * Return: how many devices; -EIO when @out is in error; or as dfd_enumerate().
  */
 int dfd_print_machine(FILE *out, const char *root, bool json);
+
+/**
+ * dfd_print_groups() - the IOMMU groups of a machine, and what is in each
+ * @root: as for dfd_enumerate()
+ *
+ * Return: how many groups; -EIO when @out is in error; or as dfd_enumerate_groups().
+ */
+int dfd_print_groups(FILE *out, const char *root);
 
 /**
  * dfd_print_size() - a size in bytes for people, such as "1 MiB"

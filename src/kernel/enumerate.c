@@ -17,6 +17,9 @@
 
 #include <devfd/enumerate.h>
 
+#include "kernel/function.h"
+#include "kernel/state.h"
+#include "pci/caps.h"
 #include "util/sysfs.h"
 
 /* Where Linux keeps the flattened tree of the machine, and where the links of its nodes go. */
@@ -32,6 +35,16 @@ struct entry {
 	char compatible[DFD_MAX_STRING + 1];
 	char address[2 * PATH_MAX + sizeof(BLOB)];
 	char problem[256];
+	struct verdict verdict;
+	char reset[64];
+};
+
+/** struct scan - what all entries are looked at with */
+struct scan {
+	const char *root;
+	struct holders holders;
+	int (*fn)(void *ctx, const struct dfd_found *found);
+	void *ctx;
 };
 
 static void set_problem(struct entry *e, const char *attribute, int error)
@@ -107,26 +120,97 @@ static void look_at_node(struct entry *e)
 	look_at_compatible(e);
 }
 
-static bool look_at_pci(struct entry *e, const char *root)
+/* ---- PCI functions ---- */
+
+static int count_one(void *ctx, const struct member *m)
 {
-	(void)root;
+	(void)m;
+	++*(uint32_t *)ctx;
+	return 0;
+}
+
+static void look_at_group(struct entry *e, const struct scan *scan)
+{
+	char driver[NAME_MAX + 1];
+	int devices;
+
+	e->verdict.state = DFD_STATE_NO_IOMMU;
+	if (e->found.iommu_group >= 0) {
+		e->verdict.state = state_of_member(driver_of(e->dir, driver), e->found.class_code);
+		devices = openat(e->dir, "iommu_group/devices", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (devices >= 0) {
+			members_walk(devices, count_one, &e->found.group_size);
+			if (e->verdict.state == DFD_STATE_OK)
+				state_of_group(scan->root, devices,
+					       (unsigned int)e->found.iommu_group, &scan->holders,
+					       &e->verdict);
+			close(devices);
+		}
+	}
+	e->found.state = e->verdict.state;
+	e->found.why = e->verdict.why[0] ? e->verdict.why : NULL;
+}
+
+static void look_at_resources(struct entry *e)
+{
+	struct function_resource resources[FUNCTION_NUM_RESOURCES];
+
+	if (function_resources(e->dir, resources, NULL))
+		return;
+	for (int i = 0; i < 6; i++)
+		e->found.bars[i] = resources[i].size;
+}
+
+/* Without privilege the file ends before the capabilities. */
+static void look_at_config(struct entry *e)
+{
+	uint8_t config[256];
+	int fd = openat(e->dir, "config", O_RDONLY | O_CLOEXEC), vectors;
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	n = pread(fd, config, sizeof(config), 0);
+	close(fd);
+	vectors = n < 0 ? 0 : dfd_pci_msix_vectors(config, (size_t)n);
+	if (vectors > 0)
+		e->found.msix_vectors = vectors;
+}
+
+/* Linux before 5.15 only says whether there is a way. */
+static void look_at_reset(struct entry *e)
+{
+	if (dfd_sysfs_text(e->dir, "reset_method", e->reset, sizeof(e->reset)) <= 0 &&
+	    !faccessat(e->dir, "reset", F_OK, 0))
+		strcpy(e->reset, "yes");
+	e->found.reset = e->reset[0] ? e->reset : NULL;
+}
+
+static bool look_at_pci(struct entry *e, const struct scan *scan)
+{
 	e->found.bus = DFD_BUS_PCI;
 	e->found.vendor = number(e, "vendor", true);
 	e->found.device = number(e, "device", true);
 	e->found.class_code = number(e, "class", true);
+	look_at_group(e, scan);
+	look_at_resources(e);
+	look_at_config(e);
+	look_at_reset(e);
 	snprintf(e->address, sizeof(e->address), "sysfs:%s", e->found.name);
 	e->found.address = e->address;
 	return true;
 }
 
-static bool look_at_platform(struct entry *e, const char *root)
+/* ---- device-tree devices ---- */
+
+static bool look_at_platform(struct entry *e, const struct scan *scan)
 {
 	char blob[PATH_MAX];
 
 	e->found.bus = DFD_BUS_DT;
 	if (!e->found.dt_path)
 		return false;
-	snprintf(blob, sizeof(blob), "%s" BLOB, root);
+	snprintf(blob, sizeof(blob), "%s" BLOB, scan->root);
 	if (!access(blob, F_OK)) {
 		snprintf(e->address, sizeof(e->address), "dtb:%s#%s", blob, e->node);
 		e->found.address = e->address;
@@ -137,7 +221,7 @@ static bool look_at_platform(struct entry *e, const char *root)
 /** struct bus - a directory of /sys/bus; @look says whether the entry is one to report */
 struct bus {
 	const char *path;
-	bool (*look)(struct entry *e, const char *root);
+	bool (*look)(struct entry *e, const struct scan *scan);
 };
 
 static const struct bus buses[] = {
@@ -145,8 +229,7 @@ static const struct bus buses[] = {
 	{ "/sys/bus/platform/devices", look_at_platform },
 };
 
-static int visit(const struct bus *bus, const char *root, int parent, const char *name,
-		 int (*fn)(void *ctx, const struct dfd_found *found), void *ctx)
+static int visit(const struct bus *bus, const struct scan *scan, int parent, const char *name)
 {
 	struct entry *e = calloc(1, sizeof(*e));
 	int ret = 0;
@@ -154,15 +237,15 @@ static int visit(const struct bus *bus, const char *root, int parent, const char
 	if (!e)
 		return -ENOMEM;
 	e->found = (struct dfd_found){ .name = name, .vendor = -1, .device = -1, .class_code = -1 };
-	e->found.iommu_group = -1;
+	e->found.iommu_group = e->found.msix_vectors = -1;
 	e->dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (e->dir < 0)
 		set_problem(e, "its directory", -errno);
 	look_at_links(e);
 	look_at_node(e);
 	e->found.numa_node = number(e, "numa_node", false);
-	if (bus->look(e, root))
-		ret = fn(ctx, &e->found);
+	if (bus->look(e, scan))
+		ret = scan->fn(scan->ctx, &e->found);
 	if (e->dir >= 0)
 		close(e->dir);
 	free(e);
@@ -174,14 +257,13 @@ static int not_hidden(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-static int visit_bus(const struct bus *bus, const char *root,
-		     int (*fn)(void *ctx, const struct dfd_found *found), void *ctx)
+static int visit_bus(const struct bus *bus, const struct scan *scan)
 {
 	struct dirent **names;
 	char path[PATH_MAX];
 	int parent, count, ret;
 
-	snprintf(path, sizeof(path), "%s%s", root, bus->path);
+	snprintf(path, sizeof(path), "%s%s", scan->root, bus->path);
 	parent = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (parent < 0)
 		return errno == ENOENT ? 0 : -errno;
@@ -189,7 +271,7 @@ static int visit_bus(const struct bus *bus, const char *root,
 	ret = count < 0 ? -errno : 0;
 	for (int i = 0; i < count; i++) {
 		if (!ret)
-			ret = visit(bus, root, parent, names[i]->d_name, fn, ctx);
+			ret = visit(bus, scan, parent, names[i]->d_name);
 		free(names[i]);
 	}
 	if (count >= 0)
@@ -200,9 +282,11 @@ static int visit_bus(const struct bus *bus, const char *root,
 
 int dfd_enumerate(const char *root, int (*fn)(void *ctx, const struct dfd_found *found), void *ctx)
 {
+	struct scan scan = { .root = root ? root : "", .fn = fn, .ctx = ctx };
 	int ret = 0;
 
+	holders_find(scan.root, &scan.holders);
 	for (size_t i = 0; i < sizeof(buses) / sizeof(buses[0]) && !ret; i++)
-		ret = visit_bus(&buses[i], root ? root : "", fn, ctx);
+		ret = visit_bus(&buses[i], &scan);
 	return ret;
 }

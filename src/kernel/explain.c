@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernel/explain.h"
@@ -65,33 +62,13 @@ int explain_driver(const struct kernel_target *t, struct dfd_error *err)
 
 /* ---- files of /dev/vfio ---- */
 
-/* "root:root, mode 0600" of a file, as far as there are names. */
-static void owner_of(const char *path, char *text, size_t room)
-{
-	const struct passwd *user;
-	const struct group *group;
-	char uid[16], gid[16];
-	struct stat st;
-
-	if (stat(path, &st)) {
-		snprintf(text, room, "somebody");
-		return;
-	}
-	snprintf(uid, sizeof(uid), "%u", st.st_uid);
-	snprintf(gid, sizeof(gid), "%u", st.st_gid);
-	user = getpwuid(st.st_uid);
-	group = getgrgid(st.st_gid);
-	snprintf(text, room, "%s:%s %04o", user ? user->pw_name : uid, group ? group->gr_name : gid,
-		 st.st_mode & 07777);
-}
-
 static int explain_access(const struct kernel_target *t, const char *file, int ret,
 			  struct dfd_error *err)
 {
 	char path[PATH_MAX], owner[96];
 
 	snprintf(path, sizeof(path), "%s%s", t->env->root, file);
-	owner_of(path, owner, sizeof(owner));
+	file_owner(path, owner, sizeof(owner));
 	return dfd_error_set(err, ret,
 			     "%s: %s is %s, which does not let this user read and write; "
 			     "as root: chown %u %s",

@@ -2,9 +2,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernel/members.h"
@@ -29,30 +32,26 @@ static int not_hidden(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-int members_walk(int dir, int (*fn)(void *ctx, const struct member *m), void *ctx)
+int members_walk(int devices, int (*fn)(void *ctx, const struct member *m), void *ctx)
 {
-	int devices = openat(dir, "iommu_group/devices", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent **names;
-	int count, ret = 0;
+	int count = scandirat(devices, ".", &names, not_hidden, alphasort), ret = 0;
 
-	if (devices < 0)
+	if (count < 0)
 		return -errno;
-	count = scandirat(devices, ".", &names, not_hidden, alphasort);
 	for (int i = 0; i < count; i++) {
-		int device = openat(devices, names[i]->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		struct member m;
+		struct member m = { .dir = openat(devices, names[i]->d_name,
+						  O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
 
 		snprintf(m.name, sizeof(m.name), "%s", names[i]->d_name);
-		m.kind = driver_of(device, m.driver);
+		m.kind = driver_of(m.dir, m.driver);
 		if (!ret)
 			ret = fn(ctx, &m);
-		if (device >= 0)
-			close(device);
+		if (m.dir >= 0)
+			close(m.dir);
 		free(names[i]);
 	}
-	if (count >= 0)
-		free(names);
-	close(devices);
+	free(names);
 	return ret;
 }
 
@@ -66,7 +65,13 @@ static int is_foreign(void *ctx, const struct member *m)
 
 int members_culprit(int dir, struct member *culprit)
 {
-	return members_walk(dir, is_foreign, culprit) > 0;
+	int devices = openat(dir, "iommu_group/devices", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret;
+
+	if (devices < 0)
+		return 0;
+	ret = members_walk(devices, is_foreign, culprit);
+	close(devices);
+	return ret > 0;
 }
 
 /* ---- processes ---- */
@@ -129,6 +134,9 @@ void holders_find(const char *root, struct holders *out)
 	DIR *proc;
 
 	*out = (struct holders){ 0 };
+	snprintf(path, sizeof(path), "%s/dev/vfio", root);
+	if (access(path, F_OK))
+		return;
 	snprintf(path, sizeof(path), "%s/proc", root);
 	proc = opendir(path);
 	if (!proc)
@@ -147,4 +155,25 @@ const struct holder *holders_of(const struct holders *holders, unsigned int grou
 			return &holders->list[i];
 	}
 	return NULL;
+}
+
+/* ---- files ---- */
+
+void file_owner(const char *path, char *text, size_t room)
+{
+	const struct passwd *user;
+	const struct group *group;
+	char uid[16], gid[16];
+	struct stat st;
+
+	if (stat(path, &st)) {
+		snprintf(text, room, "somebody");
+		return;
+	}
+	snprintf(uid, sizeof(uid), "%u", st.st_uid);
+	snprintf(gid, sizeof(gid), "%u", st.st_gid);
+	user = getpwuid(st.st_uid);
+	group = getgrgid(st.st_gid);
+	snprintf(text, room, "%s:%s %04o", user ? user->pw_name : uid, group ? group->gr_name : gid,
+		 st.st_mode & 07777);
 }

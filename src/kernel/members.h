@@ -22,8 +22,12 @@ enum driver_kind {
  */
 enum driver_kind driver_of(int dir, char *driver);
 
-/** struct member - a device of a group */
+/**
+ * struct member - a device of a group
+ * @dir: its directory, open during the call only; or negative
+ */
 struct member {
+	int dir;
 	char name[NAME_MAX + 1];
 	char driver[NAME_MAX + 1];
 	enum driver_kind kind;
@@ -31,14 +35,19 @@ struct member {
 
 /**
  * members_walk() - call @fn for each device of a group, by name
- * @dir: directory of one of its devices
+ * @devices: directory with the devices of the group, "devices" in sysfs
  * @fn: a non-zero return stops
  *
  * Return: what @fn returned, 0, or a negative errno.
  */
-int members_walk(int dir, int (*fn)(void *ctx, const struct member *m), void *ctx);
+int members_walk(int devices, int (*fn)(void *ctx, const struct member *m), void *ctx);
 
-/** members_culprit() - Return: 1 and the first member with a foreign driver, or 0 */
+/**
+ * members_culprit() - look for a driver that makes a group not viable
+ * @dir: directory of one of its devices
+ *
+ * Return: 1 and the first member with a foreign driver, or 0.
+ */
 int members_culprit(int dir, struct member *culprit);
 
 /** struct holder - a process that has a group open */
@@ -68,5 +77,8 @@ void holders_find(const char *root, struct holders *out);
 
 /** holders_of() - Return: who holds a group, or NULL */
 const struct holder *holders_of(const struct holders *holders, unsigned int group);
+
+/** file_owner() - "root:root 0600" of a file, as far as the numbers have names */
+void file_owner(const char *path, char *text, size_t room);
 
 #endif

@@ -2,11 +2,13 @@
 /* The devices of a machine, one line each. */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include <devfd/enumerate.h>
 #include <devfd/print.h>
 
 #include "print/columns.h"
+#include "print/host.h"
 #include "print/names.h"
 #include "print/plain.h"
 #include "print/put.h"
@@ -76,10 +78,40 @@ static void dt_words(struct machine *m, const struct dfd_found *found)
 		dfd_rest(&m->c, "%s", dfd_plain(plain, sizeof(plain), where));
 }
 
+/* ---- the list ---- */
+
+/* "128K+64" */
+static void bars_cell(struct machine *m, const struct dfd_found *found)
+{
+	char text[128] = "-", size[16], *unit;
+	size_t len = 0;
+
+	for (int i = 0; i < 6 && len < sizeof(text); i++) {
+		if (!found->bars[i])
+			continue;
+		dfd_print_size(size, sizeof(size), found->bars[i]);
+		unit = strchr(size, ' ');
+		/* "128 KiB" becomes "128K". */
+		snprintf(unit, 2, "%s", unit[1] == 'B' ? "" : unit + 1);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len ? "+" : "",
+					size);
+	}
+	dfd_cell(&m->c, "%s", text);
+}
+
+static void group_cell(struct machine *m, const struct dfd_found *found)
+{
+	if (found->iommu_group < 0)
+		dfd_cell_right(&m->c, "-");
+	else
+		dfd_cell_right(&m->c, "%" PRId32 " (%" PRIu32 ")", found->iommu_group,
+			       found->group_size);
+}
+
 static int line(void *ctx, const struct dfd_found *found)
 {
 	struct machine *m = ctx;
-	char ids[32] = "-", plain[DFD_PLAIN_SIZE];
+	char ids[32] = "-", plain[DFD_PLAIN_SIZE], words[STATE_SIZE];
 
 	if (found->vendor >= 0 && found->device >= 0)
 		snprintf(ids, sizeof(ids), "%04" PRIx32 ":%04" PRIx32, (uint32_t)found->vendor,
@@ -87,8 +119,12 @@ static int line(void *ctx, const struct dfd_found *found)
 	cell_or_dash(m, found->bus == DFD_BUS_PCI ? found->address : found->name);
 	dfd_cell(&m->c, "%s", ids);
 	cell_or_dash(m, found->driver);
-	number_cell(m, found->iommu_group);
+	group_cell(m, found);
 	number_cell(m, found->numa_node);
+	dfd_cell(&m->c, "%s", dfd_state_words(words, sizeof(words), found->state, found->why));
+	bars_cell(m, found);
+	number_cell(m, found->msix_vectors);
+	cell_or_dash(m, found->reset);
 	if (found->bus == DFD_BUS_PCI)
 		pci_words(m, found);
 	else
@@ -110,6 +146,10 @@ static void lines(void *ctx)
 	dfd_cell(&m->c, "DRIVER");
 	dfd_cell_right(&m->c, "GROUP");
 	dfd_cell_right(&m->c, "NUMA");
+	dfd_cell(&m->c, "STATE");
+	dfd_cell(&m->c, "BARS");
+	dfd_cell_right(&m->c, "MSI-X");
+	dfd_cell(&m->c, "RESET");
 	dfd_rest(&m->c, "NAME");
 	dfd_line_end(&m->c);
 	m->count = 0;
@@ -117,6 +157,8 @@ static void lines(void *ctx)
 	if (ret < 0)
 		m->count = ret;
 }
+
+/* ---- JSON ---- */
 
 static void put_known(struct machine *m, json_object *object, const char *key, int32_t number)
 {
@@ -152,6 +194,11 @@ static int item(void *ctx, const struct dfd_found *found)
 	put_string(m, object, "driver", found->driver);
 	put_known(m, object, "iommu_group", found->iommu_group);
 	put_known(m, object, "numa_node", found->numa_node);
+	if (found->state != DFD_STATE_NONE)
+		put_string(m, object, "state", dfd_state_name(found->state));
+	put_string(m, object, "why", found->why);
+	put_known(m, object, "msix_vectors", found->msix_vectors);
+	put_string(m, object, "reset", found->reset);
 	put_known(m, object, "vendor", found->vendor);
 	put_known(m, object, "device", found->device);
 	put_known(m, object, "class", found->class_code);
@@ -191,6 +238,7 @@ static int print_text(struct machine *m)
 
 	if (ret <= 0)
 		return ret;
+	dfd_print_host(m->c.out, m->root);
 	dfd_columns_run(&m->c, lines, m);
 	return ferror(m->c.out) ? -EIO : 0;
 }

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+
+#include <devfd/print.h>
+
+#include "print/host.h"
+#include "print/plain.h"
+
+const char *dfd_state_words(char *buf, size_t len, enum dfd_state state, const char *why)
+{
+	char plain[STATE_SIZE];
+	const char *name = dfd_state_name(state);
+
+	if (!why)
+		snprintf(buf, len, "%s", name);
+	else if (state == DFD_STATE_NOT_VIABLE)
+		snprintf(buf, len, "%s: %s", name, dfd_plain(plain, sizeof(plain), why));
+	else
+		snprintf(buf, len, "%s (%s)", name, dfd_plain(plain, sizeof(plain), why));
+	return buf;
+}
+
+/* Below that, memory for DMA soon is refused. */
+#define LOW_MEMLOCK (UINT64_C(64) << 20)
+
+static const char *yes_no(bool yes)
+{
+	return yes ? "yes" : "no";
+}
+
+static void print_memlock(FILE *out, uint64_t bytes)
+{
+	char size[16];
+
+	if (bytes == UINT64_MAX)
+		fputs("memlock unlimited\n", out);
+	else
+		fprintf(out, "memlock %s%s\n", dfd_print_size(size, sizeof(size), bytes),
+			bytes < LOW_MEMLOCK ? " (low)" : "");
+}
+
+void dfd_print_host(FILE *out, const char *root)
+{
+	static const char *const known[] = { "unknown", "no", "yes" };
+	char plain[4 * sizeof(((struct dfd_machine *)0)->iommu) + 1];
+	struct dfd_machine machine;
+
+	dfd_machine_get(root, &machine);
+	fprintf(out, "IOMMU: %s",
+		machine.iommu[0] ? dfd_plain(plain, sizeof(plain), machine.iommu) : "none");
+	if (machine.iommu[0] || machine.groups)
+		fprintf(out, ", %" PRIu32 " group%s", machine.groups,
+			machine.groups == 1 ? "" : "s");
+	fputs("; ", out);
+	fprintf(out, "interrupt remapping %s; vfio-pci %s; ", known[machine.remapping],
+		machine.vfio_pci ? "loaded" : "not loaded");
+	fprintf(out, "interfaces: group %s, cdev %s, iommufd %s, noiommu %s; ",
+		yes_no(machine.group), machine.cdev ? "yes" : "no (/dev/vfio/devices missing)",
+		yes_no(machine.iommufd), machine.noiommu ? "on" : "off");
+	print_memlock(out, machine.memlock);
+}
