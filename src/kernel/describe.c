@@ -102,7 +102,7 @@ static void cut_hole(struct dfd_region *r, const struct hole *hole, struct dfd_a
 	uint32_t count = 0;
 
 	if (r->index != hole->bar || !(r->flags & DFD_REGION_MAPPABLE) || r->num_areas ||
-	    msix_mappable(r))
+	    hole->start >= r->size || msix_mappable(r))
 		return;
 	if (hole->start)
 		areas[count++] = (struct dfd_area){ 0, hole->start };
@@ -182,6 +182,15 @@ static int complete(const struct translator *t, int dir, const struct dfd_desc *
 	return dfd_desc_build(b, out, err);
 }
 
+/* Without power, or without a link, every register reads as all ones. */
+static bool is_dead(const struct translator *t)
+{
+	uint64_t at = t->offsets[DFD_PCI_CONFIG];
+	uint32_t id;
+
+	return at && t->calls->pread(t->fd, &id, sizeof(id), at) == sizeof(id) && id == UINT32_MAX;
+}
+
 int describe_device(const struct kernel_calls *calls, int fd, int dir, uint64_t *offsets,
 		    const struct dfd_desc **out, struct dfd_error *err)
 {
@@ -189,6 +198,12 @@ int describe_device(const struct kernel_calls *calls, int fd, int dir, uint64_t 
 	struct dfd_view view;
 	int ret = dfd_view_get(DFD_VIEW_VFIO, &translated, &t, &view, err);
 
+	if ((!ret || ret == -EBADMSG) && is_dead(&t)) {
+		dfd_desc_unref(view.desc);
+		return dfd_error_set(err, -EIO,
+				     "answers all ones, so it has no power or no link; unplug it, "
+				     "or remove it and rescan the bus");
+	}
 	if (ret)
 		return ret;
 	ret = complete(&t, dir, view.desc, out, err);

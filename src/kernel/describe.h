@@ -14,7 +14,7 @@
  *           the description every region has its place of the file layout
  * @out: receives the description
  *
- * Return: as dfd_view_get().
+ * Return: as dfd_view_get(); -EIO for a device that answers all ones.
  */
 int describe_device(const struct kernel_calls *calls, int fd, int dir, uint64_t *offsets,
 		    const struct dfd_desc **out, struct dfd_error *err);

@@ -138,6 +138,54 @@ static void test_msix_hole(void **state)
 	finish(dev);
 }
 
+static void test_msix_areas(void **state)
+{
+	static const struct {
+		uint32_t table;
+		struct dfd_area areas[2];
+	} cases[] = {
+		{ 0x8, { { 0x1000, 0xff000 } } },
+		{ 0x2ff8, { { 0, 0x2000 }, { 0x4000, 0xfc000 } } }, /* across a page */
+		{ 0xff010, { { 0, 0xff000 } } },
+		{ 0x100000, { { 0 } } }, /* beyond the BAR: there is nothing to hide */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct dfd_area *want = cases[i].areas;
+		const struct dfd_region *r;
+		struct dfd_device *dev;
+
+		fake_start("model:edu,msix");
+		fake.mmap = 5;
+		fake.msix_table = cases[i].table;
+		dev = open_ok();
+		r = dfd_desc_region(dfd_device_desc(dev), 0);
+		assert_int_equal(r->flags, DFD_REGION_MAPPABLE);
+		assert_int_equal(r->num_areas, !!want[0].size + !!want[1].size);
+		for (uint32_t n = 0; n < r->num_areas; n++) {
+			assert_int_equal(r->areas[n].offset, want[n].offset);
+			assert_int_equal(r->areas[n].size, want[n].size);
+		}
+		finish(dev);
+	}
+}
+
+/* Without power a function answers all ones, whatever it is asked. */
+static void test_dead(void **state)
+{
+	struct dfd_device *dev;
+	struct dfd_error err;
+
+	(void)state;
+	fake_start("model:edu");
+	fake.dead = true;
+	assert_int_equal(dfd_pci_open(&env, "01:00.0", &dev, &err), -EIO);
+	assert_non_null(strstr(err.text, "all ones"));
+	assert_int_equal(fake.open, 0);
+	fake_stop();
+}
+
 static void test_map_region(void **state)
 {
 	struct dfd_device *dev;
@@ -357,6 +405,49 @@ static void test_window(void **state)
 	finish(dev);
 }
 
+static void chain_in_a_circle(struct fake_chain *c)
+{
+	c->ranges.next = 24;
+}
+
+static void chain_leaves(struct fake_chain *c)
+{
+	c->avail.next = 1000;
+}
+
+static void too_many_ranges(struct fake_chain *c)
+{
+	c->count = 3;
+}
+
+static void huge_number_of_ranges(struct fake_chain *c)
+{
+	c->count = UINT32_MAX;
+}
+
+static void range_backwards(struct fake_chain *c)
+{
+	c->list[1].end = 1;
+}
+
+static void test_container_lies(void **state)
+{
+	void (*const lies[])(struct fake_chain *) = { chain_in_a_circle, chain_leaves,
+						      too_many_ranges, huge_number_of_ranges,
+						      range_backwards };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lies) / sizeof(*lies); i++) {
+		struct dfd_device *dev;
+
+		fake_start("model:edu");
+		fake.spoil = lies[i];
+		assert_int_equal(dfd_pci_open(&env, "01:00.0", &dev, NULL), -EBADMSG);
+		assert_int_equal(fake.open, 0);
+		fake_stop();
+	}
+}
+
 static void test_file(void **state)
 {
 	struct dfd_dma_map map = { .iova = DFD_IOVA_ANY,
@@ -419,12 +510,14 @@ static void test_sweep(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_describe),  cmocka_unit_test(test_views),
-		cmocka_unit_test(test_msix_hole), cmocka_unit_test(test_map_region),
-		cmocka_unit_test(test_drive),	  cmocka_unit_test(test_reset),
-		cmocka_unit_test(test_irqs),	  cmocka_unit_test(test_feature),
-		cmocka_unit_test(test_choose),	  cmocka_unit_test(test_window),
-		cmocka_unit_test(test_file),	  cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_describe),       cmocka_unit_test(test_views),
+		cmocka_unit_test(test_msix_hole),      cmocka_unit_test(test_map_region),
+		cmocka_unit_test(test_drive),	       cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_irqs),	       cmocka_unit_test(test_feature),
+		cmocka_unit_test(test_choose),	       cmocka_unit_test(test_window),
+		cmocka_unit_test(test_file),	       cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_msix_areas),     cmocka_unit_test(test_dead),
+		cmocka_unit_test(test_container_lies),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

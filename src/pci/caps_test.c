@@ -96,12 +96,28 @@ static void test_hostile(void **state)
 	assert_int_equal(dfd_pci_msix_vectors(config, 256), 0);
 }
 
+static void test_msix_table(void **state)
+{
+	uint32_t bar = 99, offset = 99;
+	uint8_t config[256];
+
+	(void)state;
+	fill(config);
+	memcpy(config + 0x84, "\x0c\x30\x02\x80", 4);
+	assert_int_equal(dfd_pci_msix_table(config, 256, &bar, &offset), 5);
+	assert_int_equal(bar, 4);
+	assert_int_equal(offset, 0x80023008);
+	assert_int_equal(dfd_pci_msix_table(config, 0x87, &bar, &offset), -ENODATA);
+	config[0x80] = 0x10;
+	assert_int_equal(dfd_pci_msix_table(config, 256, &bar, &offset), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_found),	cmocka_unit_test(test_no_list),
-		cmocka_unit_test(test_cardbus), cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_msix_table), cmocka_unit_test(test_found),
+		cmocka_unit_test(test_no_list),	   cmocka_unit_test(test_cardbus),
+		cmocka_unit_test(test_cut),	   cmocka_unit_test(test_hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

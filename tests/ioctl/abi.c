@@ -39,6 +39,19 @@ static void structs(void)
 	FIELD(vfio_irq_set, start);
 	FIELD(vfio_irq_set, data);
 	SIZE(vfio_device_feature);
+	SIZE(vfio_group_status);
+	SIZE(vfio_iommu_type1_info_cap_iova_range);
+	FIELD(vfio_iommu_type1_info_cap_iova_range, nr_iovas);
+	FIELD(vfio_iova_range, end);
+	FIELD(vfio_iommu_type1_info, iova_pgsizes);
+	FIELD(vfio_iommu_type1_info, cap_offset);
+	SIZE(vfio_iommu_type1_dma_map);
+	FIELD(vfio_iommu_type1_dma_map, vaddr);
+	FIELD(vfio_iommu_type1_dma_map, iova);
+	FIELD(vfio_iommu_type1_dma_map, size);
+	SIZE(vfio_iommu_type1_dma_unmap);
+	FIELD(vfio_iommu_type1_dma_unmap, iova);
+	FIELD(vfio_iommu_type1_dma_unmap, size);
 }
 
 static void requests(void)
@@ -49,10 +62,27 @@ static void requests(void)
 	NUMBER(VFIO_DEVICE_SET_IRQS);
 	NUMBER(VFIO_DEVICE_RESET);
 	NUMBER(VFIO_DEVICE_FEATURE);
+	NUMBER(VFIO_API_VERSION);
+	NUMBER(VFIO_GET_API_VERSION);
+	NUMBER(VFIO_CHECK_EXTENSION);
+	NUMBER(VFIO_SET_IOMMU);
+	NUMBER(VFIO_TYPE1v2_IOMMU);
+	NUMBER(VFIO_GROUP_GET_STATUS);
+	NUMBER(VFIO_GROUP_SET_CONTAINER);
+	NUMBER(VFIO_GROUP_GET_DEVICE_FD);
+	NUMBER(VFIO_IOMMU_GET_INFO);
+	NUMBER(VFIO_IOMMU_MAP_DMA);
+	NUMBER(VFIO_IOMMU_UNMAP_DMA);
 }
 
 static void bits(void)
 {
+	NUMBER(VFIO_GROUP_FLAGS_VIABLE);
+	NUMBER(VFIO_IOMMU_INFO_PGSIZES);
+	NUMBER(VFIO_IOMMU_INFO_CAPS);
+	NUMBER(VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE);
+	NUMBER(VFIO_DMA_MAP_FLAG_READ);
+	NUMBER(VFIO_DMA_MAP_FLAG_WRITE);
 	NUMBER(VFIO_DEVICE_FLAGS_RESET);
 	NUMBER(VFIO_DEVICE_FLAGS_PCI);
 	NUMBER(VFIO_DEVICE_FLAGS_PLATFORM);

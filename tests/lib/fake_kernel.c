@@ -9,8 +9,8 @@
 #include <devfd/file.h>
 #include <devfd/open.h>
 
-#include "abi/vfio.h"
 #include "fake_kernel.h"
+#include "pci/caps.h"
 
 struct fake_kernel fake;
 
@@ -85,9 +85,24 @@ static ssize_t access_device(int fd, void *in, const void *out, size_t len, uint
 		  : dfd_region_write(fake.model, index, offset, out, len);
 }
 
+/* Let configuration space, read from its start, say something else. */
+static void change_config(uint8_t *config, size_t len)
+{
+	int at = dfd_pci_find_cap(config, len, DFD_PCI_CAP_MSIX);
+
+	if (fake.dead)
+		memset(config, 0xff, len);
+	else if (fake.msix_table && at > 0)
+		memcpy(config + at + 4, &fake.msix_table, 4);
+}
+
 static ssize_t fake_pread(int fd, void *buf, size_t len, uint64_t offset)
 {
-	return access_device(fd, buf, NULL, len, offset);
+	ssize_t n = access_device(fd, buf, NULL, len, offset);
+
+	if (n > 0 && offset == UINT64_C(7) << 40)
+		change_config(buf, (size_t)n);
+	return n;
 }
 
 static ssize_t fake_pwrite(int fd, const void *buf, size_t len, uint64_t offset)
@@ -99,13 +114,7 @@ static ssize_t fake_pwrite(int fd, const void *buf, size_t len, uint64_t offset)
 
 static int container_info(struct vfio_iommu_type1_info *info)
 {
-	static const struct {
-		struct vfio_info_cap_header avail;
-		uint64_t number;
-		struct vfio_info_cap_header ranges;
-		uint32_t count, reserved;
-		struct vfio_iova_range list[2];
-	} chain = { { 3, 1, 40 }, 65535, { 1, 1, 0 }, 2, 0, { FAKE_RANGES } };
+	struct fake_chain chain = { { 3, 1, 40 }, 65535, { 1, 1, 0 }, 2, 0, { FAKE_RANGES } };
 
 	info->flags = VFIO_IOMMU_INFO_PGSIZES;
 	info->iova_pgsizes = UINT64_C(0x40201000);
@@ -118,6 +127,8 @@ static int container_info(struct vfio_iommu_type1_info *info)
 		return 0;
 	}
 	info->cap_offset = sizeof(*info);
+	if (fake.spoil)
+		fake.spoil(&chain);
 	memcpy(info + 1, &chain, sizeof(chain));
 	return 0;
 }

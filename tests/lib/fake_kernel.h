@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "abi/vfio.h"
 #include "kernel/calls.h"
 
 struct dfd_device;
@@ -30,26 +31,42 @@ struct fake_failure {
 	int times;
 };
 
+/** struct fake_chain - the capabilities of the container */
+struct fake_chain {
+	struct vfio_info_cap_header avail;
+	uint64_t number;
+	struct vfio_info_cap_header ranges;
+	uint32_t count, reserved;
+	struct vfio_iova_range list[2];
+};
+
 /**
  * struct fake_kernel - what it shall do and what it has seen
  * @model: the device behind
  * @not_viable: what the status of the group says
  * @mmap: regions with a bit here can be mapped
  * @msix_mappable: BAR 2 says that its MSI-X table can be mapped
+ * @msix_table: not 0: what configuration space says of the MSI-X table, offset | BAR
+ * @dead: configuration space reads as all ones
  * @no_ranges: the container lists no ranges
+ * @spoil: not NULL: gets the chain of the container's answer, to make nonsense of it
  * @entries: maps that the container can have
  * @fail_at: number of the call that fails with -EIO, from 1 on; 0: none
  * @calls: calls so far
  * @open: files open
  * @irq_argsz, @irq_flags: of the last VFIO_DEVICE_SET_IRQS
  * @feature_flags: of the last VFIO_DEVICE_FEATURE
+ * @maps: DMA maps there are
  */
 struct fake_kernel {
 	struct dfd_device *model;
 	bool not_viable;
 	uint32_t mmap;
 	bool msix_mappable;
+	uint32_t msix_table;
+	bool dead;
 	bool no_ranges;
+	void (*spoil)(struct fake_chain *chain);
 	unsigned int entries;
 	struct fake_failure failures[FAKE_MAX_FAILURES];
 	unsigned int fail_at;
