@@ -12,17 +12,21 @@
 #include <devfd/file.h>
 #include <devfd/table.h>
 
+/** struct dfd_file - @table_size: measured once, because it costs a walk over the description */
 struct dfd_file {
 	struct dfd_device *dev;
 	struct dfd_table_cursor cursor;
+	uint32_t table_size;
 };
 
 struct dfd_file *dfd_file_new(struct dfd_device *dev)
 {
 	struct dfd_file *file = calloc(1, sizeof(*file));
 
-	if (file)
-		file->dev = dev;
+	if (!file)
+		return NULL;
+	file->dev = dev;
+	file->table_size = dfd_table_size(dfd_device_desc(dev));
 	return file;
 }
 
@@ -88,11 +92,11 @@ ssize_t dfd_file_pread(struct dfd_file *file, void *buf, size_t len, uint64_t of
 	uint64_t within;
 	uint32_t index;
 
+	if (offset < file->table_size)
+		return (ssize_t)dfd_table_read(desc, &file->cursor, offset, buf, len);
 	if (!dfd_file_locate(desc, offset, &index, &within))
 		return dfd_region_read(file->dev, index, within, buf, len);
-	if (!in_table(desc, offset))
-		return before_regions(desc, offset) ? 0 : -EINVAL;
-	return (ssize_t)dfd_table_read(desc, &file->cursor, offset, buf, len);
+	return before_regions(desc, offset) ? 0 : -EINVAL;
 }
 
 ssize_t dfd_file_pwrite(struct dfd_file *file, const void *buf, size_t len, uint64_t offset)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -16,6 +17,7 @@
 #include <devfd/ioctl.h>
 #include <devfd/open.h>
 #include <devfd/provider.h>
+#include <devfd/table.h>
 
 #include "abi/vfio.h"
 #include "random_desc.h"
@@ -422,6 +424,36 @@ static void test_file_without_regions(void **state)
 	dfd_device_close(dev);
 }
 
+/* Byte by byte, a table of 0.7 MiB costs milliseconds, not minutes. */
+static void test_long_table_in_bytes(void **state)
+{
+	struct dfd_desc_builder *b = dfd_desc_builder_new(DFD_BUS_DT);
+	const struct dfd_desc *desc;
+	struct dfd_device *dev;
+	struct dfd_file *file;
+	char path[701], byte;
+	uint64_t at = 0;
+	clock_t start;
+
+	(void)state;
+	memset(path, '/', sizeof(path) - 1);
+	path[sizeof(path) - 1] = 0;
+	for (uint32_t i = 0; i <= DFD_MAX_REGION_INDEX; i++)
+		dfd_desc_add_region(b, &(struct dfd_region){ .index = i,
+							     .size = 4096,
+							     .dt = { path, DFD_DT_REG, i } });
+	assert_int_equal(dfd_desc_build(b, &desc, NULL), 0);
+	assert_int_equal(dfd_device_new(desc, &described, NULL, false, &dev), 0);
+	file = dfd_file_new(dev);
+	start = clock();
+	while (clock() - start < 10 * CLOCKS_PER_SEC && dfd_file_pread(file, &byte, 1, at) == 1)
+		at++;
+	assert_int_equal(at, dfd_table_size(desc));
+	dfd_file_free(file);
+	dfd_device_close(dev);
+	dfd_desc_unref(desc);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_anything),
 		cmocka_unit_test(test_layout),
 		cmocka_unit_test(test_file_without_regions),
+		cmocka_unit_test(test_long_table_in_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
