@@ -60,7 +60,7 @@ static void title_name(struct dfd_text *t, const char *address)
 		found = dfd_names_find(t->names, name, sizeof(name), DFD_NAMES_VENDOR, t->id);
 	if (!found)
 		found = take_str(t, DFD_FACT_COMPATIBLE, plain);
-	if (found)
+	if (found && *found)
 		fprintf(t->c.out, "  %s", found);
 }
 

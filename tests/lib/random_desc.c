@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "desc/fact.h"
 #include "random_desc.h"
 
 uint64_t dfd_random(uint64_t *seed)
@@ -148,34 +149,44 @@ static void add_irqs(struct dfd_desc_builder *b, enum dfd_bus bus, uint64_t *see
 	}
 }
 
-static void maybe(struct dfd_desc_builder *b, uint64_t *seed, enum dfd_fact fact, uint64_t min,
-		  uint32_t range)
+/* One more than the largest value that such a fact can have. */
+static uint64_t fact_range(enum dfd_fact fact)
 {
-	if (one_in(seed, 2))
-		dfd_desc_set_num(b, fact, min + dfd_random_below(seed, range));
+	if (fact == DFD_FACT_MSI_VECTORS)
+		return 33;
+	if (fact == DFD_FACT_MSIX_VECTORS)
+		return DFD_MAX_IRQ_COUNT + 1;
+	if (dfd_fact_topic(fact) == DFD_TOPIC_NOTIFY_IRQ)
+		return 2;
+	if (dfd_fact_infos[fact].config_width)
+		return UINT64_C(1) << (8 * dfd_fact_infos[fact].config_width);
+	return dfd_fact_infos[fact].tell == DFD_TELL_YES ? UINT64_MAX : INT32_MAX;
+}
+
+static bool needs_pci(enum dfd_fact fact)
+{
+	enum dfd_topic topic = dfd_fact_topic(fact);
+
+	return dfd_fact_infos[fact].config_width || topic == DFD_TOPIC_MESSAGE_IRQ ||
+	       topic == DFD_TOPIC_NOTIFY_IRQ;
 }
 
 static void set_facts(struct dfd_desc_builder *b, enum dfd_bus bus, uint64_t *seed)
 {
 	char buf[DFD_MAX_STRING + 1];
 
-	maybe(b, seed, DFD_FACT_NUMA_NODE, 0, 1024);
-	if (one_in(seed, 2))
-		dfd_desc_set_str(b, DFD_FACT_NAME, random_string(seed, buf, ""));
-	if (bus == DFD_BUS_DT && one_in(seed, 2))
-		dfd_desc_set_str(b, DFD_FACT_COMPATIBLE, random_string(seed, buf, "arm,"));
-	if (bus != DFD_BUS_PCI)
-		return;
-	maybe(b, seed, DFD_FACT_MSI_VECTORS, 1, 32);
-	maybe(b, seed, DFD_FACT_MSIX_VECTORS, 1, DFD_MAX_IRQ_COUNT);
-	maybe(b, seed, DFD_FACT_ERR_VECTORS, 1, 1);
-	maybe(b, seed, DFD_FACT_REQ_VECTORS, 1, 1);
-	maybe(b, seed, DFD_FACT_VENDOR_ID, 0, 0x10000);
-	maybe(b, seed, DFD_FACT_DEVICE_ID, 0, 0x10000);
-	maybe(b, seed, DFD_FACT_SUBSYSTEM_VENDOR_ID, 0, 0x10000);
-	maybe(b, seed, DFD_FACT_SUBSYSTEM_ID, 0, 0x10000);
-	maybe(b, seed, DFD_FACT_CLASS_CODE, 0, 0x1000000);
-	maybe(b, seed, DFD_FACT_REVISION_ID, 0, 0x100);
+	for (int f = 0; f < DFD_NUM_FACTS; f++) {
+		enum dfd_fact fact = (enum dfd_fact)f;
+		uint64_t least = dfd_fact_infos[f].tell == DFD_TELL_VALUE;
+
+		if (one_in(seed, 2) || (bus != DFD_BUS_PCI && needs_pci(fact)))
+			continue;
+		if (dfd_fact_infos[f].kind == DFD_FACT_STR)
+			dfd_desc_set_str(b, fact, random_string(seed, buf, ""));
+		else
+			dfd_desc_set_num(b, fact,
+					 least + dfd_random(seed) % (fact_range(fact) - least));
+	}
 }
 
 const struct dfd_desc *dfd_random_desc(uint64_t seed)
