@@ -275,7 +275,7 @@ enum dfd_topic {
 	DFD_TOPIC_NOTIFY_IRQ,	/* ERR and REQ */
 	DFD_TOPIC_IDENTITY,	/* facts that PCI configuration space holds */
 	DFD_TOPIC_NUMBER,	/* other facts that are numbers */
-	DFD_TOPIC_STRING,	/* facts that are strings */
+	DFD_TOPIC_STRING,	/* facts that no ioctl can answer: strings, wide numbers */
 	DFD_NUM_TOPICS
 };
 

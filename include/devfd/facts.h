@@ -13,9 +13,12 @@
  *  kind           NUM (printed in decimal), HEX (printed in hexadecimal), STR (a string)
  *  tell           what CHECK_EXTENSION answers where the fact is known: VALUE the number itself (it
  *                 is never 0), PLUS1 the number plus one (0 is a possible value), YES just 1
+ *                 (a string, what configuration space holds, or a number that an int cannot hold)
  *  sysfs          attribute of a PCI function in sysfs that holds it, or NULL
- *  config offset, width  where a PCI function's configuration space holds it, in bytes; width 0:
- * nowhere key            its name in text and JSON
+ *  config offset, width  where a PCI function's configuration space holds it, in bytes; width 0
+ *                 where it does not
+ *  key            its name in JSON
+ *  meaning        its name in text
  */
 #ifndef DEVFD_FACTS_H
 #define DEVFD_FACTS_H

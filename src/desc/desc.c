@@ -36,7 +36,7 @@ enum dfd_topic dfd_fact_topic(enum dfd_fact fact)
 		return DFD_TOPIC_NOTIFY_IRQ;
 	if (dfd_fact_infos[fact].config_width)
 		return DFD_TOPIC_IDENTITY;
-	return dfd_fact_infos[fact].kind == DFD_FACT_STR ? DFD_TOPIC_STRING : DFD_TOPIC_NUMBER;
+	return dfd_fact_infos[fact].tell == DFD_TELL_YES ? DFD_TOPIC_STRING : DFD_TOPIC_NUMBER;
 }
 
 static void free_caps(struct dfd_cap *caps, uint32_t count)

@@ -28,7 +28,7 @@ static const char *const topic_names[] = {
 	[DFD_TOPIC_NOTIFY_IRQ] = "error and request notifications",
 	[DFD_TOPIC_IDENTITY] = "identity",
 	[DFD_TOPIC_NUMBER] = "numbers",
-	[DFD_TOPIC_STRING] = "strings",
+	[DFD_TOPIC_STRING] = "strings and wide numbers",
 };
 _Static_assert(sizeof(topic_names) / sizeof(*topic_names) == DFD_NUM_TOPICS,
 	       "a name for each topic");
