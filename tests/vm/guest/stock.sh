@@ -12,15 +12,38 @@ torn=0000:02:00.0    # another one
 port=0000:00:07.0    # the slot of that
 far=0000:81:00.0     # an edu without an IOMMU
 
+state() { # BDF: the line of lsvfio about it
+	lsvfio | grep -F "$1"
+}
+
+host_line_has() { # WORDS
+	lsvfio | head -n 1 | grep -F -e "$1"
+}
+
+state_is() { # WORDS BDF
+	state "$2" && state "$2" | grep -qF -e "$1"
+}
+
 # ---- what the machine is like, before anything is bound ----
+
+# No module is loaded yet.
+no_vfio() {
+	lsvfio
+	check host-no-vfio host_line_has "vfio-pci not loaded"
+	check no-vfio-state state_is idle $edu
+	modprobe -a nvme e1000 e1000e
+}
 
 machine() {
 	lsvfio
+	check host-vfio host_line_has "intel"
 	check alone same 1 "$(ls $sysfs/$edu/iommu_group/devices | wc -l)"
 	check together same "$(group $shared)" "$(group $culprit)"
 	check host-drivers same "nvme e1000e e1000" \
 		"$(driver $nvme) $(driver $nic) $(driver $culprit)"
+	check state-idle state_is idle $edu
 	check no-group test ! -e $sysfs/$far/iommu_group
+	check state-no-iommu state_is "no IOMMU" $far
 }
 
 # ---- failures: each names its cause; done what it says, the retry passes ----
@@ -31,9 +54,12 @@ no_iommu() {
 }
 
 unbound() {
-	refused unbound "bound to no driver" edu pci:$edu 5
+	refused unbound "is bound to no driver; as root: modprobe vfio-pci" edu pci:$edu 5
 	check unbound-remedy follow_advice
+	refused no-type1 "vfio_iommu_type1 is not loaded" edu pci:$edu 5
+	check no-type1-remedy follow_advice
 	check unbound-retry drive pci:$edu
+	check state-ok state_is OK $edu
 }
 
 other_driver() {
@@ -45,13 +71,16 @@ other_driver() {
 not_viable() {
 	bind $shared vfio-pci
 	refused not-viable "$culprit is in it, too, and is bound to e1000" edu pci:$shared 5
+	check state-not-viable state_is "NOT VIABLE: $culprit (e1000)" $shared
 	check not-viable-remedy follow_advice
 	check not-viable-retry drive pci:$shared
+	check state-viable state_is OK $shared
 }
 
 busy() {
 	check hold hold pci:$edu 0 --stubborn
 	refused busy "process $holder (vm-hold)" edu pci:$edu 5
+	check state-busy state_is "busy (pid $holder vm-hold)" $edu
 	kill $holder
 	wait $holder
 	check busy-retry drive pci:$edu
@@ -65,6 +94,7 @@ limited() { # KIB COMMAND...
 
 permission() {
 	refused no-access "/dev/vfio/$(group $edu)" as_user edu pci:$edu 5
+	check state-no-access as_user "lsvfio | grep -F $edu | grep -qF 'no access'"
 	check no-access-remedy follow_advice
 	check no-access-retry as_user edu pci:$edu 5
 	refused memlock "ulimit -l" limited 4 edu pci:$edu 5
@@ -149,9 +179,10 @@ unplug_torn() {
 	check torn-gone absent $torn
 }
 
+no_vfio
 machine
-no_iommu
 unbound
+no_iommu
 other_driver
 edu_checks $edu
 not_viable
