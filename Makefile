@@ -62,4 +62,4 @@ format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	@rm -rf $(BUILD) $(SAN) build-clang build-ci build-mutant
+	@rm -rf $(BUILD) $(SAN) build-clang
