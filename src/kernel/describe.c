@@ -191,6 +191,7 @@ static bool is_dead(const struct translator *t)
 	return at && t->calls->pread(t->fd, &id, sizeof(id), at) == sizeof(id) && id == UINT32_MAX;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the translator writes there */
 int describe_device(const struct kernel_calls *calls, int fd, int dir, uint64_t *offsets,
 		    const struct dfd_desc **out, struct dfd_error *err)
 {
