@@ -4,7 +4,8 @@
  *
  *   model:NAME[,OPTION=VALUE]...    a model in this process ("model:" alone lists them)
  *   pci:0000:01:00.0                a PCI function through the kernel's VFIO; also just 01:00.0.
- *                                   Opening resets it and clears bus mastering
+ *                                   Opening resets it, where it can be reset, and clears bus
+ *                                   mastering
  *   mdev:UUID                       a mediated device through the kernel's VFIO
  *   sysfs:0000:01:00.0              a PCI function as sysfs describes it; nothing is opened
  *   dtb:FILE#/PATH/OF/NODE          a node of a device tree blob

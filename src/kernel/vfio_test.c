@@ -171,6 +171,29 @@ static void test_msix_areas(void **state)
 	}
 }
 
+/* It is in no list of drivers and knows no physical addresses. */
+static void test_mediated(void **state)
+{
+	struct dfd_device *dev;
+	struct dfd_error err;
+
+	(void)state;
+	tree_link("sys/bus/mdev/devices/" FAKE_UUID "/iommu_group",
+		  "../../../../kernel/iommu_groups/9");
+	fake_start("model:edu");
+	fake.no_ranges = true;
+	assert_int_equal(dfd_mdev_open(&env, FAKE_UUID, &dev, &err), 0);
+	assert_false(dfd_desc_region(dfd_device_desc(dev), 0)->has_phys);
+	finish(dev);
+	assert_int_equal(dfd_mdev_open(&env, FAKE_UUID "0", &dev, &err), -EINVAL);
+	assert_int_equal(dfd_mdev_open(&env, "83b8f4f2", &dev, &err), -EINVAL);
+	assert_int_equal(
+		dfd_mdev_open(&env, "../../../../bus/pci/devices/0000:01:00.0", &dev, &err),
+		-EINVAL);
+	assert_int_equal(dfd_mdev_open(&env, "00000000-0000-0000-0000-000000000000", &dev, &err),
+			 -ENOENT);
+}
+
 /* Without power a function answers all ones, whatever it is asked. */
 static void test_dead(void **state)
 {
@@ -510,14 +533,14 @@ static void test_sweep(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_describe),       cmocka_unit_test(test_views),
-		cmocka_unit_test(test_msix_hole),      cmocka_unit_test(test_map_region),
-		cmocka_unit_test(test_drive),	       cmocka_unit_test(test_reset),
-		cmocka_unit_test(test_irqs),	       cmocka_unit_test(test_feature),
-		cmocka_unit_test(test_choose),	       cmocka_unit_test(test_window),
-		cmocka_unit_test(test_file),	       cmocka_unit_test(test_sweep),
-		cmocka_unit_test(test_msix_areas),     cmocka_unit_test(test_dead),
-		cmocka_unit_test(test_container_lies),
+		cmocka_unit_test(test_describe),   cmocka_unit_test(test_views),
+		cmocka_unit_test(test_msix_hole),  cmocka_unit_test(test_map_region),
+		cmocka_unit_test(test_drive),	   cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_irqs),	   cmocka_unit_test(test_feature),
+		cmocka_unit_test(test_choose),	   cmocka_unit_test(test_window),
+		cmocka_unit_test(test_file),	   cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_msix_areas), cmocka_unit_test(test_dead),
+		cmocka_unit_test(test_mediated),   cmocka_unit_test(test_container_lies),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

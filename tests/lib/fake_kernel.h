@@ -88,6 +88,9 @@ extern const struct kernel_calls fake_calls;
 		0xfef00000, 0xffffffffffff                                                         \
 	}
 
+/* The device has two names: 0000:01:00.0 and this one. */
+#define FAKE_UUID "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"
+
 /** fake_start() - everything as it should be, in front of a model such as "edu" */
 void fake_start(const char *model);
 
