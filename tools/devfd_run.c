@@ -20,7 +20,7 @@
 /** struct run - what is to be run, and with what */
 struct run {
 	char paths[SHIM_MAX_MOUNTS][SHIM_MAX_PATH];
-	const char *addresses[SHIM_MAX_MOUNTS];
+	char *addresses[SHIM_MAX_MOUNTS]; /* never freed: they are good until exec */
 	unsigned int count;
 	bool verbose;
 };
@@ -62,6 +62,28 @@ static int add_path(struct run *run, const char *text, size_t len)
 	return 0;
 }
 
+/* The program may have gone to another directory when it opens the device. */
+static int add_address(struct run *run, const char *text)
+{
+	static const char *const named_by_files[] = { "file:", "dtb:" };
+	char cwd[PATH_MAX] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < sizeof(named_by_files) / sizeof(*named_by_files); i++) {
+		if (!strncmp(text, named_by_files[i], strlen(named_by_files[i])))
+			len = strlen(named_by_files[i]);
+	}
+	if (!len || text[len] == '/' || !text[len])
+		len = 0;
+	else if (!getcwd(cwd, sizeof(cwd) - 1))
+		return tool_fail(TOOL_FAILED, "the working directory: %s", strerror(errno));
+	if (asprintf(&run->addresses[run->count], "%.*s%s%s%s", (int)len, text, cwd, len ? "/" : "",
+		     text + len) < 0)
+		return tool_fail(TOOL_FAILED, "out of memory");
+	run->count++;
+	return 0;
+}
+
 static int add(struct run *run, const char *text)
 {
 	const char *equals = strchr(text, '=');
@@ -75,9 +97,7 @@ static int add(struct run *run, const char *text)
 	if (run->count == SHIM_MAX_MOUNTS)
 		return tool_fail(TOOL_USAGE, "--at %s: at most %u devices", text, SHIM_MAX_MOUNTS);
 	ret = add_path(run, text, (size_t)(equals - text));
-	if (!ret)
-		run->addresses[run->count++] = equals + 1;
-	return ret;
+	return ret ? ret : add_address(run, equals + 1);
 }
 
 /* The program would only see an errno: open each device once and say what is wrong. */
