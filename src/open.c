@@ -105,7 +105,7 @@ int dfd_open_help(const char *scheme, void (*line)(void *ctx, const char *text),
 
 	if (!scheme)
 		list_schemes(line, ctx);
-	else if (s && s->help)
+	else if (s && s->help && !strcmp(scheme, s->prefix))
 		s->help(line, ctx);
 	else
 		return -ENOENT;

@@ -138,7 +138,9 @@ static int show(struct options *opt, const char *address)
 	struct dfd_device *dev = NULL;
 	int status;
 
-	if (len && address[len - 1] == ':' && !dfd_open_help(address, print_line, NULL))
+	/* A scheme alone is listed, for people. */
+	if (opt->action == LIST && !opt->json && !opt->via && len && address[len - 1] == ':' &&
+	    !dfd_open_help(address, print_line, NULL))
 		return TOOL_OK;
 	status = open_device(opt, address, &dev);
 	if (status)
@@ -183,7 +185,8 @@ static int show_machine(const struct options *opt)
 	if (ret > 0)
 		return TOOL_OK;
 	if (ret < 0)
-		return tool_fail(TOOL_FAILED, "%s", strerror(-ret));
+		return tool_fail(TOOL_FAILED, "%s/sys/bus: %s", opt->root ? opt->root : "",
+				 strerror(-ret));
 	return tool_fail(TOOL_FAILED, "%s/sys/bus: lists no PCI function and no device-tree device",
 			 opt->root ? opt->root : "");
 }
@@ -195,7 +198,8 @@ static int show_groups(const struct options *opt)
 	if (ret > 0)
 		return TOOL_OK;
 	if (ret < 0)
-		return tool_fail(TOOL_FAILED, "%s", strerror(-ret));
+		return tool_fail(TOOL_FAILED, "%s/sys/kernel/iommu_groups: %s",
+				 opt->root ? opt->root : "", strerror(-ret));
 	return tool_fail(TOOL_FAILED, "%s/sys/kernel/iommu_groups: holds no IOMMU group",
 			 opt->root ? opt->root : "");
 }
@@ -247,6 +251,8 @@ static int set_option(struct options *opt, int c)
 	case OPT_TABLE:
 		return set_action(opt, TABLE, "--table");
 	case OPT_SAVE:
+		if (!*optarg)
+			return tool_fail(TOOL_USAGE, "--save=: names no file");
 		opt->save = optarg;
 		return set_action(opt, SAVE, "--save");
 	case OPT_VIA:
