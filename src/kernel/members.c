@@ -80,12 +80,9 @@ int members_culprit(int dir, struct member *culprit)
 static int names_group(int fds, const char *link, unsigned int *group)
 {
 	char target[64];
-	int end = -1;
 
-	if (dfd_sysfs_link(fds, link, target, sizeof(target)))
-		return 0;
-	sscanf(target, "/dev/vfio/%8u%n", group, &end);
-	return end > 0 && !target[end];
+	return !dfd_sysfs_link(fds, link, target, sizeof(target)) &&
+	       sscanf(target, "/dev/vfio/%8u", group) == 1;
 }
 
 static void add_holder(struct holders *out, int proc, const char *pid, unsigned int group)

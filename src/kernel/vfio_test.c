@@ -171,6 +171,23 @@ static void test_msix_areas(void **state)
 	}
 }
 
+/* Older kernels cut the table out themselves and list the areas. */
+static void test_areas_of_kernel(void **state)
+{
+	const struct dfd_region *r;
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:shapes");
+	fake.msix_table = 0x2000; /* in BAR 0 */
+	dev = open_ok();
+	r = dfd_desc_region(dfd_device_desc(dev), 0);
+	assert_int_equal(r->num_areas, 2);
+	assert_int_equal(r->areas[0].offset, 0x1000);
+	assert_int_equal(r->areas[0].size, 0x3000);
+	finish(dev);
+}
+
 /* It is in no list of drivers and knows no physical addresses. */
 static void test_mediated(void **state)
 {
@@ -471,6 +488,19 @@ static void test_container_lies(void **state)
 	}
 }
 
+static void test_large_pages(void **state)
+{
+	struct dfd_device *dev;
+	uint64_t iova = DFD_IOVA_ANY;
+
+	(void)state;
+	fake_start("model:edu");
+	fake.page_sizes = 0x10000;
+	dev = open_ok();
+	assert_int_equal(map_at(dev, &iova, 0, 4096), -EINVAL);
+	finish(dev);
+}
+
 static void test_file(void **state)
 {
 	struct dfd_dma_map map = { .iova = DFD_IOVA_ANY,
@@ -533,14 +563,24 @@ static void test_sweep(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_describe),   cmocka_unit_test(test_views),
-		cmocka_unit_test(test_msix_hole),  cmocka_unit_test(test_map_region),
-		cmocka_unit_test(test_drive),	   cmocka_unit_test(test_reset),
-		cmocka_unit_test(test_irqs),	   cmocka_unit_test(test_feature),
-		cmocka_unit_test(test_choose),	   cmocka_unit_test(test_window),
-		cmocka_unit_test(test_file),	   cmocka_unit_test(test_sweep),
-		cmocka_unit_test(test_msix_areas), cmocka_unit_test(test_dead),
-		cmocka_unit_test(test_mediated),   cmocka_unit_test(test_container_lies),
+		cmocka_unit_test(test_describe),
+		cmocka_unit_test(test_views),
+		cmocka_unit_test(test_msix_hole),
+		cmocka_unit_test(test_map_region),
+		cmocka_unit_test(test_drive),
+		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_irqs),
+		cmocka_unit_test(test_feature),
+		cmocka_unit_test(test_choose),
+		cmocka_unit_test(test_window),
+		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_msix_areas),
+		cmocka_unit_test(test_dead),
+		cmocka_unit_test(test_areas_of_kernel),
+		cmocka_unit_test(test_large_pages),
+		cmocka_unit_test(test_mediated),
+		cmocka_unit_test(test_container_lies),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -174,11 +174,17 @@ static void container(void)
 
 static void group(void)
 {
+	char own[64];
+
 	fail_open("/vfio/7", -ENOENT, "the file of the group is missing");
 	fail_open("/vfio/7", -EACCES, "no permission for the group");
 	fail_open("/vfio/7", -EPERM, "the group is not in the container's device list");
 	fail_open("/vfio/7", -ENODEV, "the group has gone");
 	fail_open("/vfio/7", -EBUSY, "group busy, nobody can be seen");
+	snprintf(own, sizeof(own), "proc/%d/fd/3", getpid());
+	tree_link(own, "/dev/vfio/7");
+	fail_open("/vfio/7", -EBUSY, "group busy by this process");
+	tree_remove(own);
 	tree_text("proc/4711/comm", "qemu-system-x86\n");
 	tree_link("proc/4711/fd/3", "/dev/vfio/70");
 	tree_link("proc/4711/fd/4", "/dev/vfio/vfio");

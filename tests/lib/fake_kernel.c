@@ -26,11 +26,12 @@ static bool ends_with(const char *text, const char *end)
 	return len >= n && !strcmp(text + len - n, end);
 }
 
-/* Return: 0, or the error that the call has to return. */
-static int failure(unsigned long request, const char *path)
+/* Is the call to end here, with *ret? */
+static bool ends_here(unsigned long request, const char *path, int *ret)
 {
+	*ret = -EIO;
 	if (++fake.calls == fake.fail_at)
-		return -EIO;
+		return true;
 	for (int i = 0; i < FAKE_MAX_FAILURES; i++) {
 		struct fake_failure *f = &fake.failures[i];
 
@@ -39,19 +40,20 @@ static int failure(unsigned long request, const char *path)
 			continue;
 		if (f->times > 0)
 			f->times--;
-		return f->ret;
+		*ret = f->ret;
+		return true;
 	}
-	return 0;
+	return false;
 }
 
 /* ---- files ---- */
 
 static int fake_open(const char *path, int flags)
 {
-	int ret = failure(0, path), fd;
+	int ret, fd;
 
 	(void)flags;
-	if (ret)
+	if (ends_here(0, path, &ret))
 		return ret;
 	fd = memfd_create(path, MFD_CLOEXEC);
 	if (ends_with(path, "/dev/vfio/vfio"))
@@ -76,10 +78,12 @@ static void fake_close(int fd)
 static ssize_t access_device(int fd, void *in, const void *out, size_t len, uint64_t offset)
 {
 	uint32_t index = (uint32_t)(offset >> 40);
-	int ret = failure(0, "access");
+	int ret;
 
-	if (ret || fd != device_fd)
-		return ret ? ret : -EBADF;
+	if (ends_here(0, "access", &ret))
+		return ret;
+	if (fd != device_fd)
+		return -EBADF;
 	offset %= UINT64_C(1) << 40;
 	return in ? dfd_region_read(fake.model, index, offset, in, len)
 		  : dfd_region_write(fake.model, index, offset, out, len);
@@ -117,7 +121,7 @@ static int container_info(struct vfio_iommu_type1_info *info)
 	struct fake_chain chain = { { 3, 1, 40 }, 65535, { 1, 1, 0 }, 2, 0, { FAKE_RANGES } };
 
 	info->flags = VFIO_IOMMU_INFO_PGSIZES;
-	info->iova_pgsizes = UINT64_C(0x40201000);
+	info->iova_pgsizes = fake.page_sizes;
 	if (fake.no_ranges)
 		return 0;
 	info->flags |= VFIO_IOMMU_INFO_CAPS;
@@ -265,9 +269,9 @@ static int device_ioctl(unsigned long request, void *arg)
 
 static int fake_ioctl(int fd, unsigned long request, void *arg)
 {
-	int ret = failure(request, NULL);
+	int ret;
 
-	if (ret)
+	if (ends_here(request, NULL, &ret))
 		return ret;
 	if (fd == container_fd)
 		return container_ioctl(request, arg);
@@ -288,7 +292,7 @@ const struct kernel_calls fake_calls = {
 
 void fake_start(const char *model)
 {
-	fake = (struct fake_kernel){ .entries = 65535 };
+	fake = (struct fake_kernel){ .entries = 65535, .page_sizes = 0x40201000 };
 	container_fd = group_fd = device_fd = -1;
 	if (dfd_open(model, &fake.model, NULL))
 		abort();

@@ -21,7 +21,7 @@ struct dfd_device;
 /**
  * struct fake_failure - a call that is to fail
  * @request: an ioctl; or 0 and @path, the end of the name of a file that is opened
- * @ret: what it returns
+ * @ret: what it returns, without doing anything
  * @times: how often, then it works; -1: always
  */
 struct fake_failure {
@@ -50,6 +50,7 @@ struct fake_chain {
  * @dead: configuration space reads as all ones
  * @no_ranges: the container lists no ranges
  * @spoil: not NULL: gets the chain of the container's answer, to make nonsense of it
+ * @page_sizes: pages of the IOMMU, a bit for each size
  * @entries: maps that the container can have
  * @fail_at: number of the call that fails with -EIO, from 1 on; 0: none
  * @calls: calls so far
@@ -67,6 +68,7 @@ struct fake_kernel {
 	bool dead;
 	bool no_ranges;
 	void (*spoil)(struct fake_chain *chain);
+	uint64_t page_sizes;
 	unsigned int entries;
 	struct fake_failure failures[FAKE_MAX_FAILURES];
 	unsigned int fail_at;
