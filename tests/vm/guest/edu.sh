@@ -31,12 +31,19 @@ hexdump_shows_table() { # ADDRESS
 		head -n 1 /tmp/dump | grep -q '|pci\.'
 }
 
+# Every form of interrupts and DMA maps, answered as the model answers.
+answers() { # ADDRESS
+	vm-ask "$1" >/tmp/answers || return 1
+	diff /expect/ask /tmp/answers
+}
+
 edu_checks() { # BDF
 	note sha256 "$(sha256sum /devfd/examples/edu | cut -d ' ' -f 1)"
 	note driver "$1 is bound to $(driver "$1")"
 	check bound same vfio-pci "$(driver "$1")"
 	check edu drive "pci:$1"
 	check raw-edu drive_raw "pci:$1"
+	check edu-answers answers "pci:$1"
 	check edu-views views_agree "pci:$1"
 	check edu-hexdump hexdump_shows_table "pci:$1"
 }

@@ -111,6 +111,14 @@ entries() {
 	check entries-retry drive pci:$edu
 }
 
+# Where the interrupt messages go, no memory can be. The message lists where it can.
+iova() {
+	refused iova "outside of what the IOMMU takes" vm-ask pci:$edu 0xfee00000
+	check iova-list grep -q 0x0-0xfedfffff /tmp/advice
+	check iova-retry vm-ask pci:$edu 0xfedff000
+	check iova-any vm-ask pci:$edu any
+}
+
 # ---- devices ----
 
 views() {
@@ -189,6 +197,7 @@ not_viable
 busy
 permission
 entries
+iova
 views
 unplug_asked
 unplug_torn
