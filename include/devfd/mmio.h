@@ -9,7 +9,6 @@
 #ifndef DEVFD_MMIO_H
 #define DEVFD_MMIO_H
 
-#include <endian.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -40,28 +39,41 @@ static inline void dfd_mmio_wmb(void)
 #endif
 }
 
+/* Not <endian.h>, which strict C does not have. */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define DFD_MMIO_SWAP8(x)  (x)
+#define DFD_MMIO_SWAP16(x) __builtin_bswap16(x)
+#define DFD_MMIO_SWAP32(x) __builtin_bswap32(x)
+#define DFD_MMIO_SWAP64(x) __builtin_bswap64(x)
+#else
+#define DFD_MMIO_SWAP8(x)  (x)
+#define DFD_MMIO_SWAP16(x) (x)
+#define DFD_MMIO_SWAP32(x) (x)
+#define DFD_MMIO_SWAP64(x) (x)
+#endif
+
 #define DFD_MMIO_WIDTH(bits)                                                                       \
 	static inline uint##bits##_t dfd_mmio_read##bits(const volatile void *addr)                \
 	{                                                                                          \
 		uint##bits##_t value = *(const volatile uint##bits##_t *)addr;                     \
 		dfd_mmio_rmb();                                                                    \
-		return le##bits##toh(value);                                                       \
+		return DFD_MMIO_SWAP##bits(value);                                                 \
 	}                                                                                          \
 	static inline void dfd_mmio_write##bits(volatile void *addr, uint##bits##_t value)         \
 	{                                                                                          \
 		dfd_mmio_wmb();                                                                    \
-		*(volatile uint##bits##_t *)addr = htole##bits(value);                             \
+		*(volatile uint##bits##_t *)addr = DFD_MMIO_SWAP##bits(value);                     \
 	}
 
-#define le8toh(x) (x)
-#define htole8(x) (x)
 DFD_MMIO_WIDTH(8)
-#undef le8toh
-#undef htole8
 DFD_MMIO_WIDTH(16)
 DFD_MMIO_WIDTH(32)
 DFD_MMIO_WIDTH(64)
 #undef DFD_MMIO_WIDTH
+#undef DFD_MMIO_SWAP8
+#undef DFD_MMIO_SWAP16
+#undef DFD_MMIO_SWAP32
+#undef DFD_MMIO_SWAP64
 
 #ifdef __cplusplus
 }
