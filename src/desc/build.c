@@ -404,7 +404,10 @@ static int check_facts(const struct dfd_desc *d, struct dfd_error *err)
 	return 0;
 }
 
-/* Windows must be apart whatever the indexes, so order is by offset here. */
+/*
+ * Windows must be apart whatever the indexes. Regions are in the order of their indexes here, and
+ * at most DFD_MAX_REGION_INDEX + 1 unless one comes twice.
+ */
 static int check_windows(const struct dfd_desc *d, struct dfd_error *err)
 {
 	for (uint32_t i = 0; i < d->num_regions; i++) {
@@ -459,7 +462,11 @@ static int check_details(const struct dfd_desc *d, struct dfd_error *err)
 
 static int check(const struct dfd_desc *d, struct dfd_error *err)
 {
-	int ret = check_details(d, err);
+	int ret;
+
+	if (d->bus > DFD_BUS_DT)
+		return dfd_error_set(err, -EINVAL, "bus %u is not known", (unsigned int)d->bus);
+	ret = check_details(d, err);
 
 	for (uint32_t i = 0; i < d->num_regions && !ret; i++)
 		ret = check_region(d, &d->regions[i], err);

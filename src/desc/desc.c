@@ -92,9 +92,14 @@ uint32_t dfd_desc_flags(const struct dfd_desc *desc)
 	return desc->flags;
 }
 
+static bool knows(const struct dfd_desc *desc, enum dfd_fact fact)
+{
+	return fact < DFD_NUM_FACTS && (desc->known >> fact & 1);
+}
+
 bool dfd_desc_num(const struct dfd_desc *desc, enum dfd_fact fact, uint64_t *value)
 {
-	if (!(desc->known >> fact & 1) || dfd_fact_infos[fact].kind == DFD_FACT_STR)
+	if (!knows(desc, fact) || dfd_fact_infos[fact].kind == DFD_FACT_STR)
 		return false;
 	if (value)
 		*value = desc->facts[fact].num;
@@ -103,7 +108,7 @@ bool dfd_desc_num(const struct dfd_desc *desc, enum dfd_fact fact, uint64_t *val
 
 const char *dfd_desc_str(const struct dfd_desc *desc, enum dfd_fact fact)
 {
-	if (!(desc->known >> fact & 1) || dfd_fact_infos[fact].kind != DFD_FACT_STR)
+	if (!knows(desc, fact) || dfd_fact_infos[fact].kind != DFD_FACT_STR)
 		return NULL;
 	return desc->facts[fact].str;
 }

@@ -284,6 +284,26 @@ static void test_strings_are_bounded(void **state)
 	dfd_desc_builder_free(dfd_desc_builder_new(DFD_BUS_OTHER));
 }
 
+/* Numbers from a newer header. */
+static void test_unknown_enumerators(void **state)
+{
+	struct dfd_desc_builder *b = dfd_desc_builder_new((enum dfd_bus)3);
+	const enum dfd_fact fact = (enum dfd_fact)(32 + 8);
+	const struct dfd_desc *d = NULL;
+	struct dfd_error err;
+	uint64_t value;
+
+	(void)state;
+	assert_int_equal(dfd_desc_build(b, &d, &err), -EINVAL);
+	assert_string_equal(err.text, "bus 3 is not known");
+	b = dfd_desc_builder_new(DFD_BUS_PCI);
+	dfd_desc_set_num(b, (enum dfd_fact)8, 1); /* 8 and 40 are one bit to a shift by 32 */
+	assert_int_equal(dfd_desc_build(b, &d, &err), 0);
+	assert_false(dfd_desc_num(d, fact, &value));
+	assert_null(dfd_desc_str(d, fact));
+	dfd_desc_unref(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +315,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_duplicates_and_overlap),
 		cmocka_unit_test(test_strings_are_bounded),
+		cmocka_unit_test(test_unknown_enumerators),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
