@@ -69,7 +69,7 @@ struct dfd_device_ops {
  * @locked: guard every operation with a mutex (false: the operations are thread-safe themselves)
  * @out: receives the device
  *
- * Return: 0 or -ENOMEM; on failure @priv stays the caller's.
+ * Return: 0; -ENOMEM; -EINVAL for @ops without a size; on failure @priv stays the caller's.
  */
 int dfd_device_new(const struct dfd_desc *desc, const struct dfd_device_ops *ops, void *priv,
 		   bool locked, struct dfd_device **out);
@@ -118,8 +118,8 @@ struct dfd_pci_setup {
  * @out: receives the device
  * @err: optional
  *
- * Return: 0; -ENOMEM; -EMFILE; -EINVAL when description and setup contradict each other. On failure
- * @priv stays the caller's.
+ * Return: 0; -ENOMEM; -EMFILE; -EINVAL when description and setup contradict each other, and for
+ * @ops without a size. On failure @priv stays the caller's.
  */
 int dfd_model_new(const struct dfd_desc *desc, const struct dfd_device_ops *ops, void *priv,
 		  const struct dfd_pci_setup *pci, struct dfd_device **out, struct dfd_error *err);

@@ -16,11 +16,20 @@
 #include "device/host.h"
 #include "device/process.h"
 
+/* All members that there have ever been: nobody has been built against fewer. */
+bool device_ops_valid(const struct dfd_device_ops *ops)
+{
+	return ops->size >= offsetof(struct dfd_device_ops, close) + sizeof(ops->close);
+}
+
 int dfd_device_new(const struct dfd_desc *desc, const struct dfd_device_ops *ops, void *priv,
 		   bool locked, struct dfd_device **out)
 {
-	struct dfd_device *dev = calloc(1, sizeof(*dev));
+	struct dfd_device *dev;
 
+	if (!device_ops_valid(ops))
+		return -EINVAL;
+	dev = calloc(1, sizeof(*dev));
 	if (!dev)
 		return -ENOMEM;
 	dev->desc = dfd_desc_ref(desc);

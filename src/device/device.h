@@ -43,6 +43,9 @@ struct dfd_device {
 	int stop_fd;
 };
 
+/** device_ops_valid() - Return: whether @ops has at least the size of the first version */
+bool device_ops_valid(const struct dfd_device_ops *ops);
+
 /** device_enter() - take the lock and run what is due; every operation starts with it */
 void device_enter(struct dfd_device *dev);
 

@@ -480,8 +480,14 @@ int dfd_model_new(const struct dfd_desc *desc, const struct dfd_device_ops *ops,
 {
 	static const struct dfd_device_ops nothing = { .size = sizeof(nothing) };
 	struct dfd_device *dev;
-	int ret = dfd_device_new(desc, &nothing, priv, true, &dev);
+	int ret;
 
+	if (!device_ops_valid(ops))
+		return dfd_error_set(
+			err, -EINVAL,
+			"struct dfd_device_ops has a size of %zu; set .size to its sizeof",
+			ops->size);
+	ret = dfd_device_new(desc, &nothing, priv, true, &dev);
 	if (ret)
 		return dfd_error_set(err, ret, "out of memory for a device model");
 	ret = host_new(dev, pci, err);

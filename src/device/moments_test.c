@@ -329,6 +329,21 @@ static void test_enable_twice_at_once(void **state)
 	dfd_device_close(dev);
 }
 
+/* Without its size a table of operations could not grow. */
+static void test_ops_without_size(void **state)
+{
+	static const struct dfd_device_ops ops = { .name = "sizeless" };
+	const struct moment *m = *state;
+	const struct dfd_desc *desc = dfd_device_desc(m->dev);
+	struct dfd_device *dev;
+	struct dfd_error err;
+
+	assert_int_equal(dfd_device_new(desc, &ops, NULL, true, &dev), -EINVAL);
+	assert_int_equal(dfd_model_new(desc, &ops, NULL, NULL, &dev, &err), -EINVAL);
+	assert_string_equal(err.text, "struct dfd_device_ops has a size of 0; set .size to its "
+				      "sizeof");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +351,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_deferred_and_timer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retry_in_cancel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retry_in_close, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ops_without_size, setup, teardown),
 		cmocka_unit_test(test_thread_of_broken_source),
 		cmocka_unit_test(test_enable_twice_at_once),
 	};
