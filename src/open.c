@@ -38,6 +38,14 @@ static int open_pci(const char *rest, struct dfd_device **out, struct dfd_error 
 	return dfd_pci_open(NULL, rest, out, err);
 }
 
+static void pci_help(void (*line)(void *ctx, const char *text), void *ctx)
+{
+	line(ctx, "pci:DOMAIN:BUS:DEVICE.FUNCTION, such as pci:0000:01:00.0; also just 01:00.0");
+	line(ctx, "  The function has to be bound to vfio-pci. Opening it resets it, where it can");
+	line(ctx, "  be reset, and clears bus mastering. lsvfio without an address lists what");
+	line(ctx, "  there is and says what can be used.");
+}
+
 static int open_mdev(const char *rest, struct dfd_device **out, struct dfd_error *err)
 {
 	return dfd_mdev_open(NULL, rest, out, err);
@@ -47,7 +55,7 @@ static const struct scheme schemes[] = {
 	{ "model:", "model:NAME[,OPTION=VALUE]...", "a model in this process", dfd_model_open,
 	  dfd_model_help },
 	{ "pci:", "pci:0000:01:00.0", "a PCI function through VFIO; opening resets it", open_pci,
-	  NULL },
+	  pci_help },
 	{ "mdev:", "mdev:UUID", "a mediated device through VFIO", open_mdev, NULL },
 	{ "sysfs:", "sysfs:0000:01:00.0", "a PCI function as sysfs describes it", open_sysfs,
 	  NULL },

@@ -38,7 +38,8 @@ int dfd_open(const char *address, struct dfd_device **out, struct dfd_error *err
 
 /**
  * dfd_open_help() - what a scheme offers
- * @scheme: "model:" lists the models with their options; NULL lists the forms of addresses
+ * @scheme: "model:" lists the models with their options; "pci:" says what opening does; NULL lists
+ *          the forms of addresses
  * @line: called for each line of text, without newline
  *
  * Return: 0, or -ENOENT for a scheme that has nothing to list.

@@ -4,6 +4,7 @@
 #define DEVICE_DEVICE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include <devfd/provider.h>
 
@@ -32,7 +33,7 @@ struct dfd_device {
 	bool locked;
 	pthread_mutex_t lock;
 	struct model_host *model;
-	unsigned int resets;
+	atomic_uint resets;
 	void (*log)(void *ctx, const char *text);
 	void *log_ctx;
 

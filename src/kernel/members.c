@@ -156,21 +156,41 @@ const struct holder *holders_of(const struct holders *holders, unsigned int grou
 
 /* ---- files ---- */
 
+/* The names of the numbers, if they have some. */
+static void name_user(uid_t uid, char *name, size_t room)
+{
+	struct passwd entry, *found = NULL;
+	char strings[1024];
+
+	getpwuid_r(uid, &entry, strings, sizeof(strings), &found);
+	if (found)
+		snprintf(name, room, "%s", found->pw_name);
+	else
+		snprintf(name, room, "%u", uid);
+}
+
+static void name_group(gid_t gid, char *name, size_t room)
+{
+	struct group entry, *found = NULL;
+	char strings[4096];
+
+	getgrgid_r(gid, &entry, strings, sizeof(strings), &found);
+	if (found)
+		snprintf(name, room, "%s", found->gr_name);
+	else
+		snprintf(name, room, "%u", gid);
+}
+
 void file_owner(const char *path, char *text, size_t room)
 {
-	const struct passwd *user;
-	const struct group *group;
-	char uid[16], gid[16];
+	char user[40], group[40];
 	struct stat st;
 
 	if (stat(path, &st)) {
-		snprintf(text, room, "somebody");
+		snprintf(text, room, "somebody's");
 		return;
 	}
-	snprintf(uid, sizeof(uid), "%u", st.st_uid);
-	snprintf(gid, sizeof(gid), "%u", st.st_gid);
-	user = getpwuid(st.st_uid);
-	group = getgrgid(st.st_gid);
-	snprintf(text, room, "%s:%s %04o", user ? user->pw_name : uid, group ? group->gr_name : gid,
-		 st.st_mode & 07777);
+	name_user(st.st_uid, user, sizeof(user));
+	name_group(st.st_gid, group, sizeof(group));
+	snprintf(text, room, "%s:%s %04o", user, group, st.st_mode & 07777);
 }

@@ -57,10 +57,10 @@ struct holder {
 	char name[32];
 };
 
-#define MAX_HOLDERS 64u
+#define MAX_HOLDERS 512u
 
 /**
- * struct holders - who holds the groups of the machine
+ * struct holders - who holds the groups of the machine, as far as there is room
  * @hidden: the files of some processes may not be seen
  */
 struct holders {
