@@ -24,10 +24,17 @@ unsafe() {
 	check unsafe-retry drive pci:$edu
 }
 
+# The line status of a UART that has nothing to do, through the file layout of the device's fd.
+line_status() { # ADDRESS
+	devfd run --at /dev/it="$1" -- dd if=/dev/it bs=1 skip=$(((1 << 40) + 5)) count=1 \
+		status=none | od -A n -t x1
+}
+
 mdevs() {
 	local serial=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 display=93b8f4f2-509f-382f-3c1e-e6bfe0fa1002
 	check mtty make_mdev mtty 2 $serial
 	mdev_checks mtty $serial
+	check mtty-register same " 60" "$(line_status mdev:$serial)"
 	check mbochs make_mdev mbochs small $display
 	mdev_checks mbochs $display
 }

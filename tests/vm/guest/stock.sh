@@ -20,6 +20,12 @@ host_line_has() { # WORDS
 	lsvfio | head -n 1 | grep -F -e "$1"
 }
 
+group_says() { # WORDS: in what lsvfio -g tells about the group of $shared
+	lsvfio -g | awk -v want="$(group $shared)" '$1 == "group" { on = $2 == want } on' |
+		tee /tmp/group
+	grep -qF -e "$1" /tmp/group
+}
+
 state_is() { # WORDS BDF
 	state "$2" && state "$2" | grep -qF -e "$1"
 }
@@ -71,6 +77,8 @@ other_driver() {
 not_viable() {
 	bind $shared vfio-pci
 	refused not-viable "$culprit is in it, too, and is bound to e1000" edu pci:$shared 5
+	check groups group_says "together: functions of one device"
+	check groups-culprit group_says "$culprit  8086:100e  host (e1000)"
 	check state-not-viable state_is "NOT VIABLE: $culprit (e1000)" $shared
 	check not-viable-remedy follow_advice
 	check not-viable-retry drive pci:$shared
@@ -128,6 +136,7 @@ views() {
 		lsvfio -v pci:"$bdf"
 		check $name-views views_agree pci:"$bdf"
 		check $name-hexdump hexdump_shows_table pci:"$bdf"
+		check $name-msix vm-msix pci:"$bdf"
 	done
 }
 
