@@ -31,20 +31,19 @@ static bool is_wired(const struct model_host *h, const struct host_irq *irq)
 	return !h->is_pci || irq == &h->irqs[DFD_PCI_INTX];
 }
 
+/* @num_irqs counts those that are whole, so that host_irq_finish() is right after any failure. */
 int host_irq_init(struct model_host *h)
 {
 	const struct dfd_desc *desc = h->dev->desc;
+	uint32_t limit = dfd_desc_irq_limit(desc);
 
-	h->num_irqs = dfd_desc_irq_limit(desc);
-	h->irqs = calloc(h->num_irqs ? h->num_irqs : 1, sizeof(*h->irqs));
-	if (!h->irqs) {
-		h->num_irqs = 0;
+	h->irqs = calloc(limit ? limit : 1, sizeof(*h->irqs));
+	if (!h->irqs)
 		return -ENOMEM;
-	}
-	for (uint32_t i = 0; i < h->num_irqs; i++) {
-		struct host_irq *irq = &h->irqs[i];
-		const struct dfd_irq *wired = dfd_desc_irq(desc, i);
-		uint32_t count = dfd_desc_vectors(desc, i);
+	for (; h->num_irqs < limit; h->num_irqs++) {
+		struct host_irq *irq = &h->irqs[h->num_irqs];
+		const struct dfd_irq *wired = dfd_desc_irq(desc, h->num_irqs);
+		uint32_t count = dfd_desc_vectors(desc, h->num_irqs);
 
 		irq->unmask_fd = -1;
 		irq->flags = wired ? wired->flags : DFD_IRQ_MASKABLE;
@@ -382,8 +381,7 @@ void host_irq_reset(struct model_host *h)
 void host_irq_finish(struct model_host *h)
 {
 	for (uint32_t i = 0; i < h->num_irqs; i++) {
-		if (h->irqs[i].vectors)
-			disable(h, &h->irqs[i]);
+		disable(h, &h->irqs[i]);
 		free(h->irqs[i].vectors);
 	}
 	free(h->irqs);
