@@ -120,7 +120,8 @@ struct dfd_irq_set {
  *
  * Return: 0; a positive number of vectors that are available where a kernel device cannot give as
  * many as asked; -EINVAL for a bad index, range, flag or fd, and when INTx, MSI and MSI-X would be
- * on together; -ENOTTY for an action that the index does not have.
+ * on together; -ENOTTY for an action that the index does not have; -EMFILE; -ENOMEM; -EOPNOTSUPP
+ * for a device that is only described.
  */
 int dfd_set_irqs(struct dfd_device *dev, const struct dfd_irq_set *set);
 
@@ -149,7 +150,7 @@ int dfd_irq_unmask(struct dfd_device *dev, uint32_t index);
  * Serves the device while it waits.
  *
  * Return: how many interrupts have come since the last call, 0 on time-out, -EINVAL when the vector
- * is not enabled, -EINTR on a signal.
+ * is not enabled, -EINTR on a signal, -EMFILE, or as dfd_device_service().
  */
 int dfd_wait_irq(struct dfd_device *dev, uint32_t index, uint32_t vector, int timeout_ms);
 
@@ -306,8 +307,8 @@ void dfd_device_watch_log(struct dfd_device *dev, void (*line)(void *ctx, const 
 /**
  * dfd_device_reset() - reset the device
  *
- * Return: 0; -EINVAL where the description lacks DFD_DEVICE_RESET; -EAGAIN or -EIO from a kernel
- * device.
+ * Return: 0; -EINVAL where the description lacks DFD_DEVICE_RESET; -EOPNOTSUPP for a device that is
+ * only described; -EAGAIN or -EIO from a kernel device.
  */
 int dfd_device_reset(struct dfd_device *dev);
 
@@ -333,7 +334,8 @@ int dfd_check_extension(struct dfd_device *dev, uint32_t id);
 /**
  * dfd_device_poll_fd() - an fd that polls readable when dfd_device_service() has work
  *
- * Return: an fd that stays the device's; -EOPNOTSUPP for a device that needs no service.
+ * Return: an fd that stays the device's; -EOPNOTSUPP for a device that needs no service; -EMFILE;
+ * -ENOMEM.
  */
 int dfd_device_poll_fd(struct dfd_device *dev);
 
@@ -346,9 +348,10 @@ int dfd_device_service(struct dfd_device *dev);
  * dfd_service_thread() - start a thread that serves the device until it is closed
  *
  * The only thread the library ever starts; all signals are blocked in it. For drivers that block
- * on eventfds of their own. Starting it again does nothing.
+ * on eventfds of their own. Starting it again does nothing, and so does starting it for a device
+ * that needs no service. Once the device reports an error it only waits for the end.
  *
- * Return: 0, -EAGAIN, -ENOMEM.
+ * Return: 0, -EAGAIN, -ENOMEM, -EMFILE.
  */
 int dfd_service_thread(struct dfd_device *dev);
 

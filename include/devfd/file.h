@@ -19,7 +19,9 @@ struct dfd_file;
  * dfd_file_new() - open the file of a device
  * @dev: stays the caller's and must outlive the file
  *
- * Return: the file, or NULL when memory is short. Not thread-safe; open one per thread.
+ * Files are not thread-safe; open one per thread.
+ *
+ * Return: the file, or NULL when memory is short.
  */
 struct dfd_file *dfd_file_new(struct dfd_device *dev);
 
