@@ -1,34 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "kernel/explain.h"
 #include "kernel/limits.h"
 #include "kernel/members.h"
-#include "util/sysfs.h"
+#include "kernel/root.h"
 
 #define PARAMETERS "/sys/module/vfio_iommu_type1/parameters/"
-
-/* Is there a file of that name below the root? */
-static bool exists(const char *root, const char *name)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s%s", root, name);
-	return !access(path, F_OK);
-}
 
 /* ---- before anything is opened ---- */
 
 int explain_no_iommu(const struct kernel_target *t, struct dfd_error *err)
 {
-	if (exists(t->env->root, "/sys/kernel/iommu_groups/0"))
+	if (root_exists(t->env->root, "/sys/kernel/iommu_groups/0"))
 		return dfd_error_set(err, -EOPNOTSUPP,
 				     "%s: is in no IOMMU group, although this machine has an "
 				     "IOMMU: it is not behind it; put the card into another slot",
@@ -42,8 +31,9 @@ int explain_no_iommu(const struct kernel_target *t, struct dfd_error *err)
 
 int explain_driver(const struct kernel_target *t, struct dfd_error *err)
 {
-	const char *modprobe =
-		exists(t->env->root, "/sys/bus/pci/drivers/vfio-pci") ? "" : "modprobe vfio-pci; ";
+	const char *modprobe = root_exists(t->env->root, "/sys/bus/pci/drivers/vfio-pci")
+				       ? ""
+				       : "modprobe vfio-pci; ";
 	char driver[NAME_MAX + 1], unbind[160] = "", found[128] = "no driver";
 
 	if (driver_of(t->dir, driver) == DRIVER_VFIO)
@@ -210,15 +200,6 @@ int explain_device(const struct kernel_target *t, int ret, struct dfd_error *err
 
 /* ---- DMA ---- */
 
-/* A number in a file below the root, such as a parameter of a module. */
-static bool number_at(const char *root, const char *name, int64_t *value)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s%s", root, name);
-	return !dfd_sysfs_num(AT_FDCWD, path, value);
-}
-
 static void list_ranges(const struct type1 *t, char *text, size_t room)
 {
 	size_t len = 0;
@@ -280,7 +261,7 @@ static void explain_full(const char *root, struct type1 *t, const struct dfd_dma
 			      map->size, map->max_iova ? map->max_iova : UINT64_MAX);
 		return;
 	}
-	number_at(root, PARAMETERS "dma_entry_limit", &limit);
+	root_num(root, PARAMETERS "dma_entry_limit", &limit);
 	dfd_error_set(err, -ENOSPC,
 		      "DMA map of 0x%" PRIx64 " bytes: all %" PRId64 " maps that a container can "
 		      "have are in use; map fewer and larger pieces, or raise " PARAMETERS

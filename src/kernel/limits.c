@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernel/limits.h"
-#include "util/sysfs.h"
+#include "kernel/root.h"
 
 #define LINE "Max locked memory"
 
 bool memlock_limit(const char *root, uint64_t *bytes)
 {
-	char path[PATH_MAX], text[4096], *at, *end;
+	char text[4096], *at, *end;
 
-	snprintf(path, sizeof(path), "%s/proc/self/limits", root);
-	if (dfd_sysfs_text(AT_FDCWD, path, text, sizeof(text)) < 0)
+	if (root_text(root, "/proc/self/limits", text, sizeof(text)) < 0)
 		return false;
 	at = strstr(text, LINE);
 	if (!at)

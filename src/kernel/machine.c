@@ -2,7 +2,6 @@
 /* What a machine offers to VFIO. */
 #include <dirent.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <devfd/enumerate.h>
 
 #include "kernel/limits.h"
+#include "kernel/root.h"
 #include "util/sysfs.h"
 
 static int open_dir(const char *root, const char *name)
@@ -20,14 +20,6 @@ static int open_dir(const char *root, const char *name)
 
 	snprintf(path, sizeof(path), "%s%s", root, name);
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-static bool exists(const char *root, const char *name)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s%s", root, name);
-	return !access(path, F_OK);
 }
 
 static int not_hidden(const struct dirent *entry)
@@ -135,11 +127,11 @@ static enum dfd_known look_for_remapping(const char *root)
 
 static bool noiommu(const char *root)
 {
-	char path[PATH_MAX], text[8];
+	char text[8];
 
-	snprintf(path, sizeof(path), "%s/sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
-		 root);
-	return dfd_sysfs_text(AT_FDCWD, path, text, sizeof(text)) > 0 && text[0] == 'Y';
+	return root_text(root, "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", text,
+			 sizeof(text)) > 0 &&
+	       text[0] == 'Y';
 }
 
 void dfd_machine_get(const char *root, struct dfd_machine *out)
@@ -149,11 +141,11 @@ void dfd_machine_get(const char *root, struct dfd_machine *out)
 	describe_iommu(root, out);
 	out->groups = count_entries(root, "/sys/kernel/iommu_groups");
 	out->remapping = look_for_remapping(root);
-	out->vfio_pci = exists(root, "/sys/bus/pci/drivers/vfio-pci");
+	out->vfio_pci = root_exists(root, "/sys/bus/pci/drivers/vfio-pci");
 	/* The file may be there without the module, to have it loaded. */
-	out->group = exists(root, "/dev/vfio/vfio") && exists(root, "/sys/module/vfio");
-	out->cdev = exists(root, "/dev/vfio/devices");
-	out->iommufd = exists(root, "/dev/iommu");
+	out->group = root_exists(root, "/dev/vfio/vfio") && root_exists(root, "/sys/module/vfio");
+	out->cdev = root_exists(root, "/dev/vfio/devices");
+	out->iommufd = root_exists(root, "/dev/iommu");
 	out->noiommu = noiommu(root);
 	memlock_limit(root, &out->memlock);
 }

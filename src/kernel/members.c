@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kernel/members.h"
+#include "kernel/root.h"
 #include "util/sysfs.h"
 
 /* ---- devices ---- */
@@ -131,8 +132,7 @@ void holders_find(const char *root, struct holders *out)
 	DIR *proc;
 
 	*out = (struct holders){ 0 };
-	snprintf(path, sizeof(path), "%s/dev/vfio", root);
-	if (access(path, F_OK))
+	if (!root_exists(root, "/dev/vfio"))
 		return;
 	snprintf(path, sizeof(path), "%s/proc", root);
 	proc = opendir(path);

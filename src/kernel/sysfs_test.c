@@ -1,63 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* PCI functions and device-tree devices of a made-up machine, and the functions of this one. */
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 #include <devfd/enumerate.h>
 
+#include "tree.h"
+
 #define PCI(bdf, attribute) "sys/bus/pci/devices/" bdf "/" attribute
 #define PLATFORM	    "sys/bus/platform/devices/"
 
-static char root[] = "/tmp/devfd-sysfs-XXXXXX";
-
 /* ---- building the tree ---- */
-
-static void enter_parents(const char *path)
-{
-	char part[256];
-
-	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
-		snprintf(part, sizeof(part), "%s/%.*s", root, (int)(slash - path), path);
-		if (mkdir(part, 0777) && errno != EEXIST)
-			fail_msg("%s: %s", part, strerror(errno));
-	}
-}
-
-static void put(const char *path, const void *data, size_t len)
-{
-	char full[256];
-	int fd;
-
-	enter_parents(path);
-	snprintf(full, sizeof(full), "%s/%s", root, path);
-	fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, data, len), len);
-	close(fd);
-}
-
-static void put_text(const char *path, const char *text)
-{
-	put(path, text, strlen(text));
-}
-
-static void put_link(const char *path, const char *target)
-{
-	char full[256];
-
-	enter_parents(path);
-	snprintf(full, sizeof(full), "%s/%s", root, path);
-	assert_int_equal(symlink(target, full), 0);
-}
 
 /* INTA, MSI with 4 vectors at 0x40, MSI-X with 9 at 0x50. */
 static void fill_config(uint8_t config[256])
@@ -89,20 +47,20 @@ static void put_nic(void)
 	uint8_t config[256];
 
 	fill_config(config);
-	put(PCI("0000:01:00.0", "config"), config, sizeof(config));
-	put_text(PCI("0000:01:00.0", "resource"), resources);
-	put_text(PCI("0000:01:00.0", "vendor"), "0x1af4\n");
-	put_text(PCI("0000:01:00.0", "device"), "0x1041\n");
-	put_text(PCI("0000:01:00.0", "subsystem_vendor"), "0x1af4\n");
-	put_text(PCI("0000:01:00.0", "class"), "0x020000\n");
-	put_text(PCI("0000:01:00.0", "numa_node"), "1\n");
-	put_text(PCI("0000:01:00.0", "reset"), "");
-	put_link(PCI("0000:01:00.0", "driver"), "../../../bus/pci/drivers/vfio-pci");
-	put_link(PCI("0000:01:00.0", "iommu_group"), "../../../kernel/iommu_groups/17");
+	tree_put(PCI("0000:01:00.0", "config"), config, sizeof(config));
+	tree_text(PCI("0000:01:00.0", "resource"), resources);
+	tree_text(PCI("0000:01:00.0", "vendor"), "0x1af4\n");
+	tree_text(PCI("0000:01:00.0", "device"), "0x1041\n");
+	tree_text(PCI("0000:01:00.0", "subsystem_vendor"), "0x1af4\n");
+	tree_text(PCI("0000:01:00.0", "class"), "0x020000\n");
+	tree_text(PCI("0000:01:00.0", "numa_node"), "1\n");
+	tree_text(PCI("0000:01:00.0", "reset"), "");
+	tree_link(PCI("0000:01:00.0", "driver"), "../../../bus/pci/drivers/vfio-pci");
+	tree_link(PCI("0000:01:00.0", "iommu_group"), "../../../kernel/iommu_groups/17");
 	/* What a user without privilege sees of it. */
-	put(PCI("0000:02:00.0", "config"), config, 64);
-	put_text(PCI("0000:02:00.0", "resource"), resources);
-	put_text(PCI("0000:02:00.0", "numa_node"), "-1\n");
+	tree_put(PCI("0000:02:00.0", "config"), config, 64);
+	tree_text(PCI("0000:02:00.0", "resource"), resources);
+	tree_text(PCI("0000:02:00.0", "numa_node"), "-1\n");
 }
 
 static void put_others(void)
@@ -112,36 +70,35 @@ static void put_others(void)
 	fill_config(config);
 	memset(config, 0xff, 4);
 	config[0x3d] = 0;
-	put(PCI("0000:01:00.1", "config"), config, sizeof(config));
-	put_text(PCI("0000:01:00.1", "resource"), "");
-	put_text(PCI("0000:01:00.1", "vendor"), "0x8086\n");
-	put_text(PCI("0000:01:00.1", "device"), "0x10ed\n");
-	put_link(PCI("0000:01:00.1", "physfn"), "../0000:01:00.0");
+	tree_put(PCI("0000:01:00.1", "config"), config, sizeof(config));
+	tree_text(PCI("0000:01:00.1", "resource"), "");
+	tree_text(PCI("0000:01:00.1", "vendor"), "0x8086\n");
+	tree_text(PCI("0000:01:00.1", "device"), "0x10ed\n");
+	tree_link(PCI("0000:01:00.1", "physfn"), "../0000:01:00.0");
 	config[0x0e] = 1;
-	put(PCI("10000:e0:1f.7", "config"), config, sizeof(config));
-	put_text(PCI("10000:e0:1f.7", "resource"), resources);
-	put_text(PCI("10000:e0:1f.7", "subsystem_vendor"), "0x8086\n");
+	tree_put(PCI("10000:e0:1f.7", "config"), config, sizeof(config));
+	tree_text(PCI("10000:e0:1f.7", "resource"), resources);
+	tree_text(PCI("10000:e0:1f.7", "subsystem_vendor"), "0x8086\n");
 	/* Nothing but resources and a wired interrupt; one broken line; no resources at all. */
-	put_text(PCI("0000:03:00.0", "resource"), resources);
-	put_text(PCI("0000:03:00.0", "irq"), "11\n");
-	put_text(PCI("0000:04:00.0", "resource"), UNUSED "0x0 none\n");
-	put_text(PCI("0000:05:00.0", "irq"), "0\n");
+	tree_text(PCI("0000:03:00.0", "resource"), resources);
+	tree_text(PCI("0000:03:00.0", "irq"), "11\n");
+	tree_text(PCI("0000:04:00.0", "resource"), UNUSED "0x0 none\n");
+	tree_text(PCI("0000:05:00.0", "irq"), "0\n");
 }
 
 static void put_platform(void)
 {
-	put_text(PLATFORM "pcspkr/modalias", "platform:pcspkr\n");
-	put(PLATFORM "node/compatible", "arm,pl011\0arm,primecell", 24);
-	put_link(PLATFORM "9000000.pl011/of_node",
-		 "../../../firmware/devicetree/base/pl011@9000000");
-	put_text("sys/firmware/fdt", "");
+	tree_text(PLATFORM "pcspkr/modalias", "platform:pcspkr\n");
+	tree_put(PLATFORM "node/compatible", "arm,pl011\0arm,primecell", 24);
+	tree_link(PLATFORM "9000000.pl011/of_node",
+		  "../../../firmware/devicetree/base/pl011@9000000");
+	tree_text("sys/firmware/fdt", "");
 }
 
 static int set_up(void **state)
 {
 	(void)state;
-	if (!mkdtemp(root))
-		return -1;
+	tree_start();
 	put_nic();
 	put_others();
 	put_platform();
@@ -150,11 +107,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[64];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -r %s", root);
-	return system(command);
+	tree_stop();
+	return 0;
 }
 
 /* ---- one function ---- */
@@ -164,7 +119,7 @@ static struct dfd_device *open_ok(const char *bdf)
 	struct dfd_device *dev = NULL;
 	struct dfd_error err;
 
-	if (dfd_sysfs_open(root, bdf, &dev, &err))
+	if (dfd_sysfs_open(tree_root, bdf, &dev, &err))
 		fail_msg("%s", err.text);
 	return dev;
 }
@@ -230,7 +185,7 @@ static void test_contents(void **state)
 	assert_int_equal(dfd_region_write(dev, 7, 4, config, 2), -EOPNOTSUPP);
 	/* Live: what changes below shows. */
 	want[0x3c] = 11;
-	put(PCI("0000:01:00.0", "config"), want, sizeof(want));
+	tree_put(PCI("0000:01:00.0", "config"), want, sizeof(want));
 	assert_int_equal(dfd_region_read(dev, 7, 0x3c, config, 1), 1);
 	assert_int_equal(config[0], 11);
 	dfd_device_close(dev);
@@ -311,7 +266,8 @@ static void test_failures(void **state)
 		struct dfd_device *dev;
 		struct dfd_error err;
 
-		assert_int_equal(dfd_sysfs_open(root, cases[i].bdf, &dev, &err), cases[i].code);
+		assert_int_equal(dfd_sysfs_open(tree_root, cases[i].bdf, &dev, &err),
+				 cases[i].code);
 		assert_int_equal(err.code, cases[i].code);
 		if (!strstr(err.text, cases[i].text) || strncmp(err.text, "sysfs:", 6) != 0)
 			fail_msg("%s", err.text);
@@ -351,7 +307,7 @@ static void test_enumerate(void **state)
 		 "10000:e0:1f.7 sysfs:10000:e0:1f.7 - - ffff:ffff ffffffff -1 -1 %s\n"
 		 "9000000.pl011 #/pl011@9000000 /pl011@9000000 - ffff:ffff ffffffff -1 -1 -\n",
 		 gone, gone, gone, gone, gone);
-	assert_int_equal(dfd_enumerate(root, list, text), 0);
+	assert_int_equal(dfd_enumerate(tree_root, list, text), 0);
 	assert_string_equal(text, want);
 	assert_int_equal(dfd_enumerate("/nowhere", list, text), 0);
 	assert_int_equal(dfd_enumerate("/dev/null", list, text), -ENOTDIR);
@@ -369,7 +325,7 @@ static void test_stop(void **state)
 	int calls = 0;
 
 	(void)state;
-	assert_int_equal(dfd_enumerate(root, stop, &calls), 42);
+	assert_int_equal(dfd_enumerate(tree_root, stop, &calls), 42);
 	assert_int_equal(calls, 1);
 }
 
