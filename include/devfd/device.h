@@ -67,7 +67,8 @@ ssize_t dfd_region_write(struct dfd_device *dev, uint32_t index, uint64_t offset
  * dfd_region_mmap() - map a part of a region as plain memory
  * @index: region index
  * @offset: in bytes; a multiple of the page size
- * @len: in bytes; the part must lie in a mappable area
+ * @len: in bytes; the part, up to the end of its last page, must lie in a mappable area or go past
+ *       the end of the region
  * @prot: PROT_READ and/or PROT_WRITE
  * @addr: receives the address; give it back with munmap()
  *

@@ -166,16 +166,28 @@ int dfd_region_backing(struct dfd_device *dev, uint32_t index, int *fd, uint64_t
 	return ret;
 }
 
-/* Does [offset, offset + len) lie in one mappable area? */
-static bool mappable(const struct dfd_region *r, uint64_t offset, uint64_t len)
+/* @page is a power of two; what would wrap stays too large for any area. */
+static uint64_t whole_pages(uint64_t len, uint64_t page)
+{
+	return len > UINT64_MAX - page ? len : (len + page - 1) & ~(page - 1);
+}
+
+/*
+ * Do the pages of [offset, offset + len) lie in one mappable area? The last page of a region may
+ * go on past its end: what is there belongs to nobody.
+ */
+static bool mappable(const struct dfd_region *r, uint64_t offset, uint64_t len, uint64_t page)
 {
 	const struct dfd_area whole = { 0, r->size };
 	const struct dfd_area *areas = r->num_areas ? r->areas : &whole;
 	uint32_t count = r->num_areas ? r->num_areas : 1;
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (offset >= areas[i].offset && offset - areas[i].offset < areas[i].size &&
-		    len <= areas[i].size - (offset - areas[i].offset))
+		uint64_t start = areas[i].offset, end = start + areas[i].size;
+
+		if (end == r->size)
+			end = whole_pages(end, page);
+		if (offset >= start && offset < end && whole_pages(len, page) <= end - offset)
 			return true;
 	}
 	return false;
@@ -190,7 +202,7 @@ int device_map_source(struct dfd_device *dev, uint32_t index, uint64_t offset, s
 
 	if (ret)
 		return ret;
-	if (!len || offset % page || !mappable(r, offset, len) ||
+	if (!len || offset % page || !mappable(r, offset, len, page) ||
 	    (writes && (r->flags & DFD_REGION_READ_ONLY)))
 		return -EINVAL;
 	*at = base + offset;

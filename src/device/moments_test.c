@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What comes at an awkward moment: during service, inside a cancellation, while closing. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -344,6 +346,46 @@ static void test_ops_without_size(void **state)
 				      "sizeof");
 }
 
+static int zeros_map(struct dfd_device *dev, uint32_t index, int *fd, uint64_t *offset)
+{
+	(void)index;
+	*fd = *(int *)dfd_device_priv(dev);
+	*offset = 0;
+	return 0;
+}
+
+/* What is mapped is whole pages: none may show a part of the region beyond the area. */
+static void test_map_whole_pages(void **state)
+{
+	static const struct dfd_device_ops ops = { .size = sizeof(ops), .region_map = zeros_map };
+	const struct dfd_area area = { 0, 0x1800 };
+	struct dfd_desc_builder *b = dfd_desc_builder_new(DFD_BUS_OTHER);
+	int fd = open("/dev/zero", O_RDWR);
+	const struct dfd_desc *desc;
+	struct dfd_device *dev;
+	void *addr;
+
+	(void)state;
+	dfd_desc_add_region(b, &(struct dfd_region){ .size = 0x100000,
+						     .flags = DFD_REGION_MAPPABLE,
+						     .areas = &area,
+						     .num_areas = 1 });
+	dfd_desc_add_region(b, &(struct dfd_region){
+				       .index = 1, .size = 0x1800, .flags = DFD_REGION_MAPPABLE });
+	assert_int_equal(dfd_desc_build(b, &desc, NULL), 0);
+	assert_int_equal(dfd_device_new(desc, &ops, &fd, true, &dev), 0);
+	assert_int_equal(dfd_region_mmap(dev, 0, 0, 16, PROT_READ, &addr), 0);
+	assert_int_equal(munmap(addr, 16), 0);
+	assert_int_equal(dfd_region_mmap(dev, 0, 0, 0x1800, PROT_READ, &addr), -EINVAL);
+	assert_int_equal(dfd_region_mmap(dev, 1, 0, 0x1800, PROT_READ, &addr), 0);
+	assert_int_equal(munmap(addr, 0x1800), 0);
+	assert_int_equal(dfd_region_mmap(dev, 1, 0, 0x2001, PROT_READ, &addr), -EINVAL);
+	assert_int_equal(dfd_region_mmap(dev, 0, 0, SIZE_MAX, PROT_READ, &addr), -EINVAL);
+	dfd_device_close(dev);
+	dfd_desc_unref(desc);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +394,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_retry_in_cancel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retry_in_close, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ops_without_size, setup, teardown),
+		cmocka_unit_test(test_map_whole_pages),
 		cmocka_unit_test(test_thread_of_broken_source),
 		cmocka_unit_test(test_enable_twice_at_once),
 	};
