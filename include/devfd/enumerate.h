@@ -43,7 +43,8 @@ const char *dfd_state_name(enum dfd_state state);
  * @group_size: devices in that group
  * @numa_node: or -1
  * @state: can it be used through VFIO?
- * @why: more about @state: "0000:00:1f.2 (ahci)", "pid 4711 qemu-system-x86", or NULL
+ * @why: more about @state: "0000:00:1f.2 (ahci)", "pid 4711 qemu-system-x86",
+ *       "shares with 0000:01:00.1 snd_hda_intel", or NULL
  * @bars: sizes of the BARs of a PCI function in bytes, 0 where there is none
  * @msix_vectors: or -1 where this user may not know; -1 also without MSI-X
  * @reset: how it can be reset, such as "flr bus", or NULL

@@ -129,6 +129,16 @@ static int count_one(void *ctx, const struct member *m)
 	return 0;
 }
 
+/* Binding this one alone will not do. */
+static void look_for_culprit(struct entry *e)
+{
+	struct member m;
+
+	if (members_culprit(e->dir, &m))
+		snprintf(e->verdict.why, sizeof(e->verdict.why), "shares with %.64s %.64s", m.name,
+			 m.driver);
+}
+
 static void look_at_group(struct entry *e, const struct scan *scan)
 {
 	char driver[NAME_MAX + 1];
@@ -144,6 +154,8 @@ static void look_at_group(struct entry *e, const struct scan *scan)
 				state_of_group(scan->root, devices,
 					       (unsigned int)e->found.iommu_group, &scan->holders,
 					       &e->verdict);
+			else if (e->verdict.state == DFD_STATE_IDLE)
+				look_for_culprit(e);
 			close(devices);
 		}
 	}
