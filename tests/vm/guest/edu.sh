@@ -2,6 +2,7 @@
 # Sourced: what every boot asks of an edu behind the kernel.
 n=$(sed -n 's/.*devfd.n=\([0-9]*\).*/\1/p' /proc/cmdline)
 seed=$(sed -n 's/.*devfd.seed=\([0-9]*\).*/\1/p' /proc/cmdline)
+note sha256 "$(sha256sum /devfd/examples/edu | cut -d ' ' -f 1)"
 
 drive() { # ADDRESS: as on the model, to the byte
 	edu "$1" "$n" "$seed" >/tmp/drive || return 1
@@ -38,7 +39,6 @@ answers() { # ADDRESS
 }
 
 edu_checks() { # BDF
-	note sha256 "$(sha256sum /devfd/examples/edu | cut -d ' ' -f 1)"
 	note driver "$1 is bound to $(driver "$1")"
 	check bound same vfio-pci "$(driver "$1")"
 	check edu drive "pci:$1"

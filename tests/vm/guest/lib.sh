@@ -75,6 +75,10 @@ wait_for() { # COMMAND...: until it succeeds, at most 20 s
 	done
 }
 
+host_line_has() { # WORDS
+	lsvfio | head -n 1 | grep -F -e "$1"
+}
+
 # ---- refusals ----
 
 # refused NAME TEXT COMMAND...: the command fails and says why
@@ -87,7 +91,7 @@ refused() {
 
 # What the message says to do: the commands at its end.
 advice() {
-	awk 'match($0, /(modprobe|echo|chown|ulimit) /) { print substr($0, RSTART) }' /tmp/advice
+	awk 'match($0, /(modprobe|echo|chown) /) { print substr($0, RSTART) }' /tmp/advice
 }
 
 follow_advice() {

@@ -16,10 +16,6 @@ state() { # BDF: the line of lsvfio about it
 	lsvfio | grep -F "$1"
 }
 
-host_line_has() { # WORDS
-	lsvfio | head -n 1 | grep -F -e "$1"
-}
-
 group_says() { # WORDS: in what lsvfio -g tells about the group of $shared
 	lsvfio -g | awk -v want="$(group $shared)" '$1 == "group" { on = $2 == want } on' |
 		tee /tmp/group
@@ -190,7 +186,7 @@ unplug_torn() {
 	check torn-blinks wait_for blinks $port
 	check torn-power cut_power $port
 	check torn-driver held_until 3 "gone:"
-	check torn-open fails $torn timeout 20 edu pci:$torn 5
+	check torn-open fails "answers all ones" timeout 20 edu pci:$torn 5
 	# The kernel finds the power off already, and leaves the rest to the administrator.
 	check torn-remove timeout 20 sh -c "echo 1 >$sysfs/$torn/remove"
 	check torn-gone absent $torn
