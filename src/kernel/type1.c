@@ -94,6 +94,7 @@ int type1_init(struct type1 *t, const struct kernel_calls *calls, int container,
 	if (!ret)
 		ret = take_info(t, &answer);
 	free(answer.buf);
+	t->low = t->page;
 	if (ret)
 		return dfd_error_set(err, ret, "asking the IOMMU what it can map: %s",
 				     strerror(-ret));
@@ -126,7 +127,7 @@ bool type1_allows(const struct type1 *t, uint64_t iova, uint64_t last)
 	return false;
 }
 
-/* Address 0 is never chosen: too many drivers take it for no address. */
+/* Address 0 is below @low: too many drivers take it for no address. */
 static int choose(const struct type1 *t, struct dfd_dma_map *map)
 {
 	uint64_t max = map->max_iova ? map->max_iova : UINT64_MAX - 1;
@@ -134,8 +135,8 @@ static int choose(const struct type1 *t, struct dfd_dma_map *map)
 	for (uint32_t i = 0; i < t->num_ranges; i++) {
 		uint64_t min = t->ranges[i].start, last = t->ranges[i].last;
 
-		if (min < t->page)
-			min = t->page;
+		if (min < t->low)
+			min = t->low;
 		if (!dfd_rangemap_gap(&t->maps, min, last < max ? last : max, map->size, t->page,
 				      &map->iova))
 			return 0;
@@ -204,6 +205,8 @@ static int map_locked(struct type1 *t, struct dfd_dma_map *map)
 		at = dfd_rangemap_next(&t->maps, map->iova);
 		if (ret)
 			dfd_rangemap_remove(&t->maps, at, 1);
+		else if (map->iova == t->low && map->size < UINT64_MAX - t->low)
+			t->low += map->size;
 	}
 	if (ret)
 		forget(&file);
@@ -255,6 +258,8 @@ static int unmap_locked(struct type1 *t, uint64_t iova, uint64_t last, uint64_t 
 	*unmapped = arg.size;
 	for (size_t i = first; i < end; i++)
 		forget(&r[i]);
+	if (arg.iova < t->low)
+		t->low = arg.iova > t->page ? arg.iova : t->page;
 	dfd_rangemap_remove(&t->maps, first, end - first);
 	return 0;
 }

@@ -23,6 +23,7 @@ struct type1_range {
  * struct type1 - the address space of a container
  * @page: smallest page of the IOMMU, in bytes
  * @lock: guards @maps; held during a map and an unmap, which the kernel does one by one, too
+ * @low: below it nothing is free, so that the search for a place need not start from the beginning
  * @maps: what is mapped; the value is what to munmap(), or NULL
  */
 struct type1 {
@@ -32,6 +33,7 @@ struct type1 {
 	struct type1_range ranges[TYPE1_MAX_RANGES];
 	uint32_t num_ranges;
 	pthread_mutex_t lock;
+	uint64_t low;
 	struct dfd_rangemap maps;
 };
 

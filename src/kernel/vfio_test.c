@@ -488,6 +488,42 @@ static void test_container_lies(void **state)
 	}
 }
 
+/* As many as a container takes; what becomes free in between is taken again. */
+static void test_many_maps(void **state)
+{
+	const unsigned int count = 65535;
+	struct dfd_device *dev;
+	uint64_t iova, unmapped;
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_ok();
+	for (uint64_t i = 1; i <= count; i++) {
+		iova = DFD_IOVA_ANY;
+		assert_int_equal(map_at(dev, &iova, 0, 4096), 0);
+		assert_int_equal(iova, i * 4096);
+	}
+	iova = DFD_IOVA_ANY;
+	assert_int_equal(map_at(dev, &iova, 0, 4096), -ENOSPC);
+	fake.entries = UINT32_MAX;
+	assert_int_equal(dfd_dma_unmap(dev, 0x5000, 8192, NULL), 0);
+	iova = DFD_IOVA_ANY;
+	assert_int_equal(map_at(dev, &iova, 0, 12288), 0);
+	assert_int_equal(iova, (count + UINT64_C(1)) * 4096);
+	iova = DFD_IOVA_ANY;
+	assert_int_equal(map_at(dev, &iova, 0, 4096), 0);
+	assert_int_equal(iova, 0x5000);
+	assert_int_equal(dfd_dma_unmap(dev, 0, UINT64_MAX, &unmapped), 0);
+	assert_int_equal(unmapped, (count + UINT64_C(2)) * 4096); /* 65535 - 2 + 3 + 1 pages */
+	iova = 0;
+	assert_int_equal(map_at(dev, &iova, 0, 4096), 0);
+	assert_int_equal(dfd_dma_unmap(dev, 0, 4096, NULL), 0);
+	iova = DFD_IOVA_ANY;
+	assert_int_equal(map_at(dev, &iova, 0, 4096), 0);
+	assert_int_equal(iova, 4096);
+	finish(dev);
+}
+
 static void test_large_pages(void **state)
 {
 	struct dfd_device *dev;
@@ -563,23 +599,15 @@ static void test_sweep(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_describe),
-		cmocka_unit_test(test_views),
-		cmocka_unit_test(test_msix_hole),
-		cmocka_unit_test(test_map_region),
-		cmocka_unit_test(test_drive),
-		cmocka_unit_test(test_reset),
-		cmocka_unit_test(test_irqs),
-		cmocka_unit_test(test_feature),
-		cmocka_unit_test(test_choose),
-		cmocka_unit_test(test_window),
-		cmocka_unit_test(test_file),
-		cmocka_unit_test(test_sweep),
-		cmocka_unit_test(test_msix_areas),
-		cmocka_unit_test(test_dead),
-		cmocka_unit_test(test_areas_of_kernel),
-		cmocka_unit_test(test_large_pages),
-		cmocka_unit_test(test_mediated),
+		cmocka_unit_test(test_describe),       cmocka_unit_test(test_views),
+		cmocka_unit_test(test_msix_hole),      cmocka_unit_test(test_map_region),
+		cmocka_unit_test(test_drive),	       cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_irqs),	       cmocka_unit_test(test_feature),
+		cmocka_unit_test(test_choose),	       cmocka_unit_test(test_window),
+		cmocka_unit_test(test_file),	       cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_msix_areas),     cmocka_unit_test(test_dead),
+		cmocka_unit_test(test_many_maps),      cmocka_unit_test(test_areas_of_kernel),
+		cmocka_unit_test(test_large_pages),    cmocka_unit_test(test_mediated),
 		cmocka_unit_test(test_container_lies),
 	};
 
