@@ -22,7 +22,7 @@
 #define RAISE	0x60
 #define ACK	0x64
 #define PAGE	4096u
-#define LONG_MS 2000 /* until what should come has come */
+#define LONG_MS 5000 /* until what should come has come */
 #define WAIT_MS 100  /* until what should not come would have come */
 
 static struct dfd_device *dev;
