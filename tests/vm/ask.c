@@ -212,11 +212,14 @@ static int map_one(const char *where, void *page)
 	return ret < 0;
 }
 
+/* Off whatever the last driver has left, which in the guest had it on. */
 static void enable_bus_master(void)
 {
 	uint16_t command = 0;
 
 	dfd_region_read(dev, DFD_PCI_CONFIG, 4, &command, 2);
+	show("memory decode after opening", command & 2 ? "on" : "off");
+	show("bus mastering after opening", command & 4 ? "on" : "off");
 	command |= 4;
 	dfd_region_write(dev, DFD_PCI_CONFIG, 4, &command, 2);
 }
