@@ -346,7 +346,8 @@ static int describe(bool msix, const struct dfd_desc **desc, struct dfd_error *e
 	return dfd_desc_build(b, desc, err);
 }
 
-static int edu_create(const uint64_t *values, struct dfd_device **out, struct dfd_error *err)
+static int edu_create(const union dfd_option_value *values, struct dfd_device **out,
+		      struct dfd_error *err)
 {
 	const struct dfd_pci_setup setup = { .msix_bar = MSIX_BAR, .msix_pba = MSIX_PBA };
 	const struct dfd_desc *desc;
@@ -355,9 +356,9 @@ static int edu_create(const uint64_t *values, struct dfd_device **out, struct df
 
 	if (!e)
 		return dfd_error_set(err, -ENOMEM, "out of memory");
-	e->dma_mask = values[OPTION_DMA_MASK];
-	e->latency_ns = values[OPTION_LATENCY];
-	ret = describe(values[OPTION_MSIX], &desc, err);
+	e->dma_mask = values[OPTION_DMA_MASK].number;
+	e->latency_ns = values[OPTION_LATENCY].number;
+	ret = describe(values[OPTION_MSIX].number, &desc, err);
 	if (!ret) {
 		ret = dfd_model_new(desc, &edu_ops, e, &setup, out, err);
 		dfd_desc_unref(desc);

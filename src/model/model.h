@@ -2,7 +2,7 @@
 /*
  * Models: devices written in C that run in this process.
  *
- * A model is one file that ends in a struct dfd_model_type; models.c lists them.
+ * A model is one file, or one folder, that ends in a struct dfd_model_type; models.c lists them.
  */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
@@ -17,6 +17,13 @@ enum dfd_option_kind {
 	DFD_OPTION_BOOL,   /* 0 or 1; the name alone means 1 */
 	DFD_OPTION_NUMBER, /* decimal, or hexadecimal with 0x */
 	DFD_OPTION_HEX,	   /* the same, but shown in hexadecimal */
+	DFD_OPTION_TEXT,   /* anything without a comma, such as a path */
+};
+
+/** union dfd_option_value - @text: of DFD_OPTION_TEXT, NULL where it is not given */
+union dfd_option_value {
+	uint64_t number;
+	const char *text;
 };
 
 /**
@@ -45,17 +52,20 @@ struct dfd_model_option {
  * @help: one line for people
  * @options: what can be chosen, DFD_MAX_MODEL_OPTIONS at most
  * @num_options: entries of @options
- * @create: make a device; @values has a checked value for each option, in their order
+ * @create: make a device; @values has a checked value for each option, in their order; texts are
+ *          valid during the call
  */
 struct dfd_model_type {
 	const char *name;
 	const char *help;
 	const struct dfd_model_option *options;
 	unsigned int num_options;
-	int (*create)(const uint64_t *values, struct dfd_device **out, struct dfd_error *err);
+	int (*create)(const union dfd_option_value *values, struct dfd_device **out,
+		      struct dfd_error *err);
 };
 
 extern const struct dfd_model_type dfd_model_edu;
+extern const struct dfd_model_type dfd_model_nvme;
 extern const struct dfd_model_type dfd_model_pl011;
 extern const struct dfd_model_type dfd_model_shapes;
 

@@ -9,6 +9,7 @@
 
 static const struct dfd_model_type *const models[] = {
 	&dfd_model_edu,
+	&dfd_model_nvme,
 	&dfd_model_pl011,
 	&dfd_model_shapes,
 };
@@ -68,22 +69,27 @@ static bool parse_number(const char *text, uint64_t *value)
 
 /* A bool is a number with a default text; @text is NULL where the option stands alone. */
 static int parse_value(const struct dfd_model_type *type, const struct dfd_model_option *o,
-		       const char *text, uint64_t *value, struct dfd_error *err)
+		       const char *text, union dfd_option_value *value, struct dfd_error *err)
 {
 	bool flag = o->kind == DFD_OPTION_BOOL;
 	uint64_t min = flag ? 0 : o->min, max = flag ? 1 : o->max;
 
+	if (o->kind == DFD_OPTION_TEXT) {
+		value->text = text;
+		return 0;
+	}
 	if (!text && flag)
 		text = "1";
-	if (!text || !parse_number(text, value) || *value < min || *value > max)
+	if (!text || !parse_number(text, &value->number) || value->number < min ||
+	    value->number > max)
 		return dfd_error_set(err, -EINVAL,
 				     "model:%s: %s=%s is not a number from %" PRIu64 " to %" PRIu64,
 				     type->name, o->name, text ? text : "", min, max);
 	return 0;
 }
 
-static int parse_option(const struct dfd_model_type *type, char *text, uint64_t *values,
-			struct dfd_error *err)
+static int parse_option(const struct dfd_model_type *type, char *text,
+			union dfd_option_value *values, struct dfd_error *err)
 {
 	char *value = strchr(text, '=');
 	int i;
@@ -94,11 +100,14 @@ static int parse_option(const struct dfd_model_type *type, char *text, uint64_t 
 	return i < 0 ? i : parse_value(type, &type->options[i], value, &values[i], err);
 }
 
-static int parse_options(const struct dfd_model_type *type, char *text, uint64_t *values,
-			 struct dfd_error *err)
+static int parse_options(const struct dfd_model_type *type, char *text,
+			 union dfd_option_value *values, struct dfd_error *err)
 {
-	for (unsigned int i = 0; i < type->num_options; i++)
-		values[i] = type->options[i].initial;
+	for (unsigned int i = 0; i < type->num_options; i++) {
+		values[i].number = type->options[i].initial;
+		if (type->options[i].kind == DFD_OPTION_TEXT)
+			values[i].text = NULL;
+	}
 	while (text) {
 		char *next = strchr(text, ',');
 		int ret;
@@ -117,7 +126,7 @@ int dfd_model_open(const char *spec, struct dfd_device **out, struct dfd_error *
 {
 	size_t len = strcspn(spec, ",");
 	const struct dfd_model_type *type = find_model(spec, len, err);
-	uint64_t values[DFD_MAX_MODEL_OPTIONS];
+	union dfd_option_value values[DFD_MAX_MODEL_OPTIONS];
 	char *options = NULL;
 	int ret;
 
@@ -129,15 +138,20 @@ int dfd_model_open(const char *spec, struct dfd_device **out, struct dfd_error *
 			return dfd_error_set(err, -ENOMEM, "out of memory");
 	}
 	ret = parse_options(type, options, values, err);
+	if (!ret)
+		ret = type->create(values, out, err);
 	free(options);
-	return ret ? ret : type->create(values, out, err);
+	return ret;
 }
 
 static void option_help(const struct dfd_model_option *o, char *text, size_t len)
 {
-	const char *value = o->kind == DFD_OPTION_BOOL ? "0|1" : "NUMBER";
-	int n = snprintf(text, len, "  %s=%s: %s; default ", o->name, value, o->help);
+	static const char *const values[] = { "0|1", "NUMBER", "NUMBER", "TEXT" };
+	int n = snprintf(text, len, "  %s=%s: %s", o->name, values[o->kind], o->help);
 
+	if (o->kind == DFD_OPTION_TEXT)
+		return;
+	n += snprintf(text + n, len - (size_t)n, "; default ");
 	snprintf(text + n, len - (size_t)n, o->kind == DFD_OPTION_HEX ? "0x%" PRIx64 : "%" PRIu64,
 		 o->initial);
 }

@@ -10,11 +10,12 @@ static void test_refused(void **state)
 		int code;
 		const char *says;
 	} cases[] = {
-		{ "", -ENOENT, "model:: there is no such model; there are: edu, pl011, shapes" },
+		{ "", -ENOENT,
+		  "model:: there is no such model; there are: edu, nvme, pl011, shapes" },
 		{ "ed", -ENOENT,
-		  "model:ed: there is no such model; there are: edu, pl011, shapes" },
+		  "model:ed: there is no such model; there are: edu, nvme, pl011, shapes" },
 		{ "edu2,msix=1", -ENOENT,
-		  "model:edu2: there is no such model; there are: edu, pl011, shapes" },
+		  "model:edu2: there is no such model; there are: edu, nvme, pl011, shapes" },
 		{ "edu,speed=1", -EINVAL,
 		  "model:edu: has no option \"speed\"; it has: dma_mask, latency, msix" },
 		{ "edu,", -EINVAL,

@@ -425,7 +425,8 @@ static int describe(const struct dfd_desc **desc, struct dfd_error *err)
 	return dfd_desc_build(b, desc, err);
 }
 
-static int pl011_create(const uint64_t *values, struct dfd_device **out, struct dfd_error *err)
+static int pl011_create(const union dfd_option_value *values, struct dfd_device **out,
+			struct dfd_error *err)
 {
 	struct pl011 *u = calloc(1, sizeof(*u));
 	const struct dfd_desc *desc;

@@ -277,7 +277,8 @@ static int make_device(struct shapes *s, struct dfd_device **out, struct dfd_err
 	return ret;
 }
 
-static int shapes_create(const uint64_t *values, struct dfd_device **out, struct dfd_error *err)
+static int shapes_create(const union dfd_option_value *values, struct dfd_device **out,
+			 struct dfd_error *err)
 {
 	struct shapes *s = calloc(1, sizeof(*s));
 	int ret;

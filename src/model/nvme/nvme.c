@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* model:nvme as a device: its description, its regions, its options. See nvme.h. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "model/nvme/ids.h"
+#include "model/nvme/nvme.h"
+
+#define BAR_SIZE   0x4000u
+#define MSIX_TABLE 0x2000u
+#define MSIX_PBA   0x3000u
+#define CLASS_NVME 0x010802u
+
+/* ---- operations ---- */
+
+static bool wrong_width(uint64_t offset, size_t len)
+{
+	return (len != 4 && len != 8) || offset % len;
+}
+
+static ssize_t bar_read(struct dfd_device *dev, uint32_t index, uint64_t offset, void *buf,
+			size_t len)
+{
+	const struct nvme *n = dfd_device_priv(dev);
+
+	(void)index;
+	if (wrong_width(offset, len))
+		return -EIO;
+	for (size_t i = 0; i < len; i += 4)
+		dfd_reg_store((uint8_t *)buf + i, 4, nvme_register_read(n, offset + i));
+	return (ssize_t)len;
+}
+
+static ssize_t bar_write(struct dfd_device *dev, uint32_t index, uint64_t offset, const void *buf,
+			 size_t len)
+{
+	struct nvme *n = dfd_device_priv(dev);
+
+	(void)index;
+	if (wrong_width(offset, len))
+		return -EIO;
+	for (size_t i = 0; i < len && offset + i < MSIX_TABLE; i += 4)
+		nvme_register_write(n, offset + i,
+				    (uint32_t)dfd_reg_load((const uint8_t *)buf + i, 4));
+	return (ssize_t)len;
+}
+
+static void timer(struct dfd_device *dev, unsigned int id)
+{
+	(void)id;
+	nvme_work(dfd_device_priv(dev));
+}
+
+/* DMA was cancelled before, so that no request need be waited for. */
+static int reset(struct dfd_device *dev)
+{
+	struct nvme *n = dfd_device_priv(dev);
+
+	nvme_drop(n, NULL);
+	nvme_clear(n);
+	return 0;
+}
+
+static void nvme_free(struct nvme *n)
+{
+	nvme_disk_close(&n->disk);
+	free(n->buffers);
+	free(n);
+}
+
+static void close_device(struct dfd_device *dev)
+{
+	nvme_free(dfd_device_priv(dev));
+}
+
+static const struct dfd_device_ops nvme_ops = {
+	.size = sizeof(nvme_ops),
+	.name = "nvme",
+	.region_read = bar_read,
+	.region_write = bar_write,
+	.timer = timer,
+	.reset = reset,
+	.close = close_device,
+};
+
+/* ---- making one ---- */
+
+enum nvme_option { OPTION_IMAGE, OPTION_SIZE, OPTION_SERIAL, OPTION_READONLY, NUM_OPTIONS };
+
+static const struct dfd_model_option nvme_options[NUM_OPTIONS] = {
+	[OPTION_IMAGE] = { "image", DFD_OPTION_TEXT, .help = "the file with the blocks; needed" },
+	[OPTION_SIZE] = { "size", DFD_OPTION_NUMBER, 0, 0, UINT64_C(1) << 62,
+			  "bytes of the image, which is made if it is not there; 0: as it is" },
+	[OPTION_SERIAL] = { "serial", DFD_OPTION_TEXT,
+			    .help = "serial number, up to 20 characters; else one made of "
+				    "the path" },
+	[OPTION_READONLY] = { "readonly", DFD_OPTION_BOOL, .help = "refuse to write" },
+};
+
+static int describe(const struct dfd_desc **desc, struct dfd_error *err)
+{
+	struct dfd_desc_builder *b = dfd_desc_builder_new(DFD_BUS_PCI);
+
+	dfd_desc_add_flags(b, DFD_DEVICE_RESET);
+	dfd_desc_set_num(b, DFD_FACT_VENDOR_ID, NVME_VENDOR_ID);
+	dfd_desc_set_num(b, DFD_FACT_DEVICE_ID, NVME_DEVICE_ID);
+	dfd_desc_set_num(b, DFD_FACT_SUBSYSTEM_VENDOR_ID, NVME_VENDOR_ID);
+	dfd_desc_set_num(b, DFD_FACT_SUBSYSTEM_ID, NVME_DEVICE_ID);
+	dfd_desc_set_num(b, DFD_FACT_CLASS_CODE, CLASS_NVME);
+	dfd_desc_set_num(b, DFD_FACT_REVISION_ID, 1);
+	dfd_desc_set_num(b, DFD_FACT_MSIX_VECTORS, NVME_QUEUES);
+	dfd_desc_set_str(b, DFD_FACT_NAME, "nvme");
+	dfd_desc_add_region(b, &(struct dfd_region){ .index = DFD_PCI_BAR0, .size = BAR_SIZE });
+	dfd_desc_add_region(b, &(struct dfd_region){ .index = DFD_PCI_CONFIG, .size = 256 });
+	dfd_desc_add_irq(b, &(struct dfd_irq){ .index = DFD_PCI_INTX,
+					       .count = 1,
+					       .flags = DFD_IRQ_LEVEL | DFD_IRQ_MASKABLE });
+	return dfd_desc_build(b, desc, err);
+}
+
+/* FNV-1a. */
+static uint64_t hash(const char *text)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	while (*text)
+		h = (h ^ (uint8_t)*text++) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+/* Two controllers of one machine must differ, and each must be the same tomorrow. */
+static int set_identity(struct nvme *n, const char *serial, const char *path, struct dfd_error *err)
+{
+	char *full = realpath(path, NULL);
+
+	snprintf(n->serial, sizeof(n->serial), "%016" PRIX64, hash(full ? full : path));
+	free(full);
+	if (serial) {
+		size_t len = strlen(serial);
+
+		for (const char *c = serial; *c; c++)
+			len = *c > ' ' && *c <= '~' ? len : 0;
+		if (!len || len > NVME_SERIAL)
+			return dfd_error_set(err, -EINVAL,
+					     "model:nvme: serial=%s is not 1 to %u visible ASCII "
+					     "characters",
+					     serial, NVME_SERIAL);
+		memcpy(n->serial, serial, len + 1);
+	}
+	dfd_reg_store(n->uuid, 8, hash(n->serial));
+	dfd_reg_store(n->uuid + 8, 8, ~hash(n->serial));
+	n->uuid[6] = (uint8_t)(0x80 | (n->uuid[6] & 0x0f)); /* version 8: made our own way */
+	n->uuid[8] = (uint8_t)(0x80 | (n->uuid[8] & 0x3f));
+	return 0;
+}
+
+/* The buffers stay untouched pages until they are used. */
+static int init(struct nvme *n, const union dfd_option_value *values, struct dfd_error *err)
+{
+	const char *path = values[OPTION_IMAGE].text;
+	int ret;
+
+	if (!path || !*path)
+		return dfd_error_set(err, -EINVAL, "model:nvme: say which file: image=FILE");
+	n->buffers = calloc(NVME_REQUESTS, NVME_MAX_DATA);
+	if (!n->buffers)
+		return dfd_error_set(err, -ENOMEM, "out of memory");
+	for (unsigned int i = 0; i < NVME_REQUESTS; i++) {
+		n->requests[i].n = n;
+		n->requests[i].data = n->buffers + (size_t)i * NVME_MAX_DATA;
+	}
+	nvme_clear(n);
+	ret = nvme_disk_open(&n->disk, path, values[OPTION_SIZE].number,
+			     values[OPTION_READONLY].number, err);
+	return ret ? ret : set_identity(n, values[OPTION_SERIAL].text, path, err);
+}
+
+static int nvme_create(const union dfd_option_value *values, struct dfd_device **out,
+		       struct dfd_error *err)
+{
+	const struct dfd_pci_setup setup = { .bars_64bit = 1,
+					     .msix_table = MSIX_TABLE,
+					     .msix_pba = MSIX_PBA };
+	const struct dfd_desc *desc;
+	struct nvme *n = calloc(1, sizeof(*n));
+	int ret;
+
+	if (!n)
+		return dfd_error_set(err, -ENOMEM, "out of memory");
+	n->disk.fd = -1;
+	ret = init(n, values, err);
+	if (!ret)
+		ret = describe(&desc, err);
+	if (!ret) {
+		ret = dfd_model_new(desc, &nvme_ops, n, &setup, out, err);
+		dfd_desc_unref(desc);
+	}
+	if (ret)
+		nvme_free(n);
+	else
+		n->dev = *out;
+	return ret;
+}
+
+const struct dfd_model_type dfd_model_nvme = {
+	.name = "nvme",
+	.help = "an NVMe 1.4 controller with one namespace in a file; MSI-X and INTx",
+	.options = nvme_options,
+	.num_options = NUM_OPTIONS,
+	.create = nvme_create,
+};
