@@ -75,8 +75,12 @@ _devfd() {
 		COMPREPLY=($(compgen -W "$verbs --help --version" -- "$word"))
 	elif [[ $word == *=* ]]; then
 		_devfd_addresses "${word%%=*}=" "${word#*=}"
+	elif [[ $COMP_LINE == "devfd serve "* && $word == -* ]]; then
+		COMPREPLY=($(compgen -W "--socket --mode --once --log --help" -- "$word"))
 	elif [[ $word == -* ]]; then
 		COMPREPLY=($(compgen -W "--at --verbose --help --" -- "$word"))
+	elif [[ $COMP_LINE == "devfd serve "* && $COMP_LINE != *"--socket $word" ]]; then
+		_devfd_addresses "" "$word"
 	else
 		COMPREPLY=($(compgen -f -- "$word"))
 	fi

@@ -11,6 +11,7 @@ static int help(int argc, char **argv);
 /* A new verb: its file, its prototype in verbs.h and a line here. */
 static const struct verb verbs[] = {
 	{ "run", devfd_run, "run a program that finds devices at paths" },
+	{ "serve", devfd_serve, "serve a device to other processes (vfio-user)" },
 	{ "help", help, "list the verbs, or explain one" },
 };
 #define NUM_VERBS (sizeof(verbs) / sizeof(*verbs))

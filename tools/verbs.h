@@ -16,5 +16,6 @@ struct verb {
 };
 
 int devfd_run(int argc, char **argv);
+int devfd_serve(int argc, char **argv);
 
 #endif

@@ -15,6 +15,7 @@
 #include <devfd/print.h>
 #include <devfd/provider.h>
 #include <devfd/save.h>
+#include <devfd/serve.h>
 #include <devfd/table.h>
 #include <devfd/view.h>
 

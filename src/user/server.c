@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many devices, one event loop.
+ *
+ * Theory of operation: an epoll fd has three sources for each device: its listening socket, its
+ * client, and its own poll fd. One event of a client is one receive, the requests in it are
+ * answered, and all answers leave with one send. A client with more to say comes round again, after
+ * the others. Once a second clients are looked at that have begun something and do not go on.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <devfd/serve.h>
+
+#include "user/listen.h"
+#include "user/session.h"
+
+#define MAX_EVENTS	 32
+#define VERSION_PATIENCE UINT64_C(5000000000)
+#define PATIENCE	 UINT64_C(10000000000)
+
+enum source_kind { SOURCE_LISTENER, SOURCE_CLIENT, SOURCE_DEVICE, SOURCE_TICK, SOURCE_STOP };
+
+/** struct source - what an event is about */
+struct source {
+	enum source_kind kind;
+	struct export *export;
+};
+
+/**
+ * struct export - a device that is served
+ * @paused: nobody can be accepted for now
+ * @events: what is polled for at the client
+ * @since: nothing has gone on since then, as far as @seen_in and @seen_out tell
+ */
+struct export
+{
+	struct export *next;
+	struct dfd_server *srv;
+	struct target target;
+	struct user_place place;
+	char name[108];
+	int listener;
+	bool paused;
+	struct source listens, talks, works;
+	bool has_client;
+	struct session session;
+	uint32_t events;
+	uint64_t since, seen_in, seen_out;
+};
+
+struct dfd_server {
+	int epoll_fd, timer_fd, stop_fd;
+	struct source ticks, stops;
+	struct export *exports;
+	bool ticking;
+	uint64_t served;
+	void (*line)(void *ctx, enum dfd_serve_level level, const char *text);
+	void *line_ctx;
+};
+
+static void say(const struct export *e, enum dfd_serve_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void say(const struct export *e, enum dfd_serve_level level, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+	int len;
+
+	if (!e->srv->line)
+		return;
+	len = snprintf(text, sizeof(text), "%s: ", e->name);
+	va_start(args, fmt);
+	vsnprintf(text + len, sizeof(text) - (size_t)len, fmt, args);
+	va_end(args);
+	e->srv->line(e->srv->line_ctx, level, text);
+}
+
+static int poll_add(struct dfd_server *srv, int fd, struct source *source)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = source };
+
+	return epoll_ctl(srv->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static void tick_while_needed(struct dfd_server *srv)
+{
+	struct itimerspec period = { 0 };
+	bool needed = false;
+
+	for (const struct export *e = srv->exports; e && !needed; e = e->next)
+		needed = e->has_client || e->paused;
+	if (needed == srv->ticking)
+		return;
+	srv->ticking = needed;
+	period.it_value.tv_sec = period.it_interval.tv_sec = needed;
+	timerfd_settime(srv->timer_fd, 0, &period, NULL);
+}
+
+/* ---- one client ---- */
+
+static void drop(struct export *e, const char *why)
+{
+	say(e, why ? DFD_SERVE_ERROR : DFD_SERVE_INFO, "the client %s",
+	    why ? why : "has gone; the device is reset");
+	session_end(&e->session);
+	e->has_client = false;
+	e->srv->served++;
+	tick_while_needed(e->srv);
+}
+
+static const char *reason(int error)
+{
+	switch (error) {
+	case -EPROTO:
+		return "was sent away: it does not keep to the protocol";
+	case -EMSGSIZE:
+		return "was sent away: a message is too long";
+	case -ECONNRESET:
+	case -EPIPE:
+		return NULL;
+	default:
+		return "was sent away: the connection has failed";
+	}
+}
+
+static bool blocked(const struct conn *c)
+{
+	return conn_queued(c) >= CONN_BACKLOG || c->attach.num_fds;
+}
+
+/* Poll for what can be done next. @more: requests wait in the buffer. */
+static void set_interest(struct export *e, bool more)
+{
+	const struct conn *c = &e->session.conn;
+	struct epoll_event event = { .data.ptr = &e->talks };
+
+	if (!blocked(c))
+		event.events |= EPOLLIN;
+	if (more || conn_queued(c))
+		event.events |= EPOLLOUT;
+	if (event.events == e->events)
+		return;
+	e->events = event.events;
+	epoll_ctl(e->srv->epoll_fd, EPOLL_CTL_MOD, c->fd, &event);
+}
+
+/* Take requests, send answers. */
+static void talk(struct export *e, bool readable)
+{
+	struct conn *c = &e->session.conn;
+	int ret = 1, more = 0;
+
+	if (!e->has_client)
+		return;
+	if (readable && !blocked(c))
+		ret = conn_receive(c);
+	if (ret > 0 || ret == -EAGAIN)
+		more = session_handle(&e->session);
+	if (conn_queued(c)) {
+		int sent = conn_flush(c);
+
+		if (more >= 0 && sent)
+			more = sent;
+	}
+	if (!ret)
+		drop(e, NULL);
+	else if (ret < 0 && ret != -EAGAIN)
+		drop(e, reason(ret));
+	else if (more < 0)
+		drop(e, reason(more));
+	else
+		set_interest(e, more);
+}
+
+/* ---- clients come ---- */
+
+static void session_log(void *ctx, const char *text)
+{
+	say(ctx, DFD_SERVE_DEBUG, "%s", text);
+}
+
+/* An answer to the request that every client starts with. */
+static void refuse(struct export *e, int fd)
+{
+	const struct user_header busy = { .command = USER_VERSION,
+					  .size = sizeof(busy),
+					  .flags = USER_TYPE_REPLY | USER_ERROR,
+					  .error = EBUSY };
+
+	say(e, DFD_SERVE_INFO, "a second client was sent away");
+	if (send(fd, &busy, sizeof(busy), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		say(e, DFD_SERVE_DEBUG, "it did not wait to be told");
+	close(fd);
+}
+
+static void begin(struct export *e, int fd)
+{
+	session_start(&e->session, &e->target, fd);
+	e->session.log = session_log;
+	e->session.log_ctx = e;
+	e->has_client = true;
+	e->events = EPOLLIN;
+	e->since = user_now();
+	e->seen_in = e->seen_out = 0;
+	if (poll_add(e->srv, fd, &e->talks)) {
+		drop(e, "was sent away: it cannot be polled");
+		return;
+	}
+	say(e, DFD_SERVE_INFO, "a client has come");
+	tick_while_needed(e->srv);
+}
+
+static void pause_listener(struct export *e, bool paused)
+{
+	struct epoll_event event = { .events = paused ? 0 : EPOLLIN, .data.ptr = &e->listens };
+
+	e->paused = paused;
+	epoll_ctl(e->srv->epoll_fd, EPOLL_CTL_MOD, e->listener, &event);
+	tick_while_needed(e->srv);
+}
+
+static void welcome(struct export *e)
+{
+	int fd;
+
+	talk(e, true); /* it may have gone, and we not know yet */
+	fd = accept4(e->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			say(e, DFD_SERVE_ERROR, "no client can be taken for now: %m");
+			pause_listener(e, true);
+		}
+		return;
+	}
+	if (e->has_client)
+		refuse(e, fd);
+	else
+		begin(e, fd);
+}
+
+/* ---- events ---- */
+
+static void serve_device(struct export *e)
+{
+	int ret = dfd_device_service(e->target.dev);
+
+	if (ret < 0) {
+		say(e, DFD_SERVE_ERROR, "the device has failed: %s", strerror(-ret));
+		epoll_ctl(e->srv->epoll_fd, EPOLL_CTL_DEL, dfd_device_poll_fd(e->target.dev), NULL);
+	}
+	if (e->has_client && conn_queued(&e->session.conn))
+		talk(e, false);
+}
+
+/* Has it begun something, and not gone on for too long? */
+static void look_at(struct export *e, uint64_t now)
+{
+	struct conn *c = &e->session.conn;
+	bool stuck = (conn_partial(c) && c->in_position == e->seen_in) ||
+		     (conn_queued(c) && c->sent == e->seen_out);
+
+	session_dma_expire(&e->session, now);
+	if (!stuck && e->session.agreed) {
+		e->since = now;
+		e->seen_in = c->in_position;
+		e->seen_out = c->sent;
+		conn_trim(c);
+	} else if (now - e->since > (e->session.agreed ? PATIENCE : VERSION_PATIENCE)) {
+		drop(e, "was sent away: it has stopped in the middle");
+	}
+}
+
+static void tick(struct dfd_server *srv)
+{
+	uint64_t expired, now = user_now();
+
+	if (read(srv->timer_fd, &expired, sizeof(expired)) < 0)
+		return;
+	for (struct export *e = srv->exports; e; e = e->next) {
+		if (e->paused)
+			pause_listener(e, false);
+		if (e->has_client)
+			look_at(e, now);
+	}
+}
+
+int dfd_server_wait(struct dfd_server *srv, int timeout_ms)
+{
+	struct epoll_event events[MAX_EVENTS];
+	int ret = 0, count = epoll_wait(srv->epoll_fd, events, MAX_EVENTS, timeout_ms);
+
+	if (count < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (int i = 0; i < count; i++) {
+		const struct source *source = events[i].data.ptr;
+
+		switch (source->kind) {
+		case SOURCE_LISTENER:
+			welcome(source->export);
+			break;
+		case SOURCE_CLIENT:
+			talk(source->export, events[i].events & ~(uint32_t)EPOLLOUT);
+			break;
+		case SOURCE_DEVICE:
+			serve_device(source->export);
+			break;
+		case SOURCE_TICK:
+			tick(srv);
+			break;
+		case SOURCE_STOP:
+			ret = -ECANCELED;
+			break;
+		}
+	}
+	return ret;
+}
+
+int dfd_server_service(struct dfd_server *srv)
+{
+	return dfd_server_wait(srv, 0);
+}
+
+int dfd_server_poll_fd(const struct dfd_server *srv)
+{
+	return srv->epoll_fd;
+}
+
+void dfd_server_stop(struct dfd_server *srv)
+{
+	const uint64_t one = 1;
+
+	/* It is non-blocking, and full only when it was called before. */
+	if (write(srv->stop_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+uint64_t dfd_server_served(const struct dfd_server *srv)
+{
+	return srv->served;
+}
+
+void dfd_server_watch_log(struct dfd_server *srv,
+			  void (*line)(void *ctx, enum dfd_serve_level level, const char *text),
+			  void *ctx)
+{
+	srv->line = line;
+	srv->line_ctx = ctx;
+}
+
+/* ---- life ---- */
+
+static void export_free(struct export *e)
+{
+	if (e->has_client)
+		session_end(&e->session);
+	if (e->listener >= 0)
+		close(e->listener);
+	user_unplace(&e->place);
+	target_finish(&e->target);
+	free(e);
+}
+
+/* @fd is closed on failure. */
+static int export_new(struct dfd_server *srv, struct dfd_device *dev, int fd, const char *name,
+		      struct user_place *place, struct dfd_error *err)
+{
+	struct export *e = calloc(1, sizeof(*e));
+	int ret, work;
+
+	if (!e) {
+		close(fd);
+		user_unplace(place);
+		return dfd_error_set(err, -ENOMEM, "%s: out of memory", name);
+	}
+	*e = (struct export){ .srv = srv, .listener = fd, .place = *place };
+	snprintf(e->name, sizeof(e->name), "%s", name);
+	e->listens = (struct source){ SOURCE_LISTENER, e };
+	e->talks = (struct source){ SOURCE_CLIENT, e };
+	e->works = (struct source){ SOURCE_DEVICE, e };
+	ret = target_init(&e->target, dev, err);
+	if (!ret) {
+		work = dfd_device_poll_fd(dev);
+		if (work >= 0)
+			ret = poll_add(srv, work, &e->works);
+		else if (work != -EOPNOTSUPP)
+			ret = work;
+		if (!ret)
+			ret = poll_add(srv, fd, &e->listens);
+		if (ret)
+			dfd_error_set(err, ret, "%s: cannot be polled: %s", name, strerror(-ret));
+	}
+	if (ret) {
+		export_free(e);
+		return ret;
+	}
+	e->next = srv->exports;
+	srv->exports = e;
+	return 0;
+}
+
+int dfd_server_add(struct dfd_server *srv, struct dfd_device *dev, const char *path, mode_t mode,
+		   struct dfd_error *err)
+{
+	struct user_place place = { 0 };
+	int fd = user_listen(path, mode, &place, err);
+
+	return fd < 0 ? fd : export_new(srv, dev, fd, path, &place, err);
+}
+
+int dfd_server_add_fd(struct dfd_server *srv, struct dfd_device *dev, int fd, struct dfd_error *err)
+{
+	struct user_place none = { 0 };
+	int listens = 0, type = 0;
+	socklen_t len = sizeof(int);
+	char name[32];
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) || !listens ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_STREAM) {
+		close(fd);
+		return dfd_error_set(err, -EINVAL, "fd %d is no listening stream socket", fd);
+	}
+	snprintf(name, sizeof(name), "fd %d", fd);
+	return export_new(srv, dev, fd, name, &none, err);
+}
+
+int dfd_server_new(struct dfd_server **out)
+{
+	struct dfd_server *srv = calloc(1, sizeof(*srv));
+	int ret = 0;
+
+	if (!srv)
+		return -ENOMEM;
+	srv->ticks.kind = SOURCE_TICK;
+	srv->stops.kind = SOURCE_STOP;
+	srv->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	srv->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	srv->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (srv->epoll_fd < 0 || srv->timer_fd < 0 || srv->stop_fd < 0)
+		ret = -errno;
+	if (!ret)
+		ret = poll_add(srv, srv->timer_fd, &srv->ticks);
+	if (!ret)
+		ret = poll_add(srv, srv->stop_fd, &srv->stops);
+	if (ret)
+		dfd_server_free(srv);
+	else
+		*out = srv;
+	return ret;
+}
+
+void dfd_server_free(struct dfd_server *srv)
+{
+	const int fds[] = { srv ? srv->epoll_fd : -1, srv ? srv->timer_fd : -1,
+			    srv ? srv->stop_fd : -1 };
+
+	while (srv && srv->exports) {
+		struct export *e = srv->exports;
+
+		srv->exports = e->next;
+		export_free(e);
+	}
+	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+	free(srv);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* One client of a served device, for src/user/ alone. */
+#ifndef USER_SESSION_H
+#define USER_SESSION_H
+
+#include <devfd/device.h>
+
+#include "user/conn.h"
+#include "user/version.h"
+#include "util/rangemap.h"
+
+/**
+ * struct target - a device that is served
+ * @dev: the device
+ * @told: what clients are told of it: a device without any contents. Mappable is only what can be
+ *        handed to a stranger: a plain file, never a device of the kernel
+ */
+struct target {
+	struct dfd_device *dev;
+	struct dfd_device *told;
+};
+
+/** target_init() - @dev stays the caller's. Return: 0, -ENOMEM, or as dfd_desc_build() */
+int target_init(struct target *t, struct dfd_device *dev, struct dfd_error *err);
+void target_finish(struct target *t);
+
+/* Requests by message that one client may owe us an answer to. */
+#define SESSION_MAX_DMA 128u
+/* What a client has not answered by then has failed. */
+#define SESSION_DMA_TIMEOUT_NS UINT64_C(10000000000)
+
+/** enum slot_state - a cancelled request keeps its id, so that the late answer is recognised */
+enum slot_state { SLOT_FREE, SLOT_SENT, SLOT_CANCELLED };
+
+/**
+ * struct dma_slot - one DMA by message
+ * @id: of the message on its way
+ * @address, @len: the whole transfer
+ * @done, @piece: how much is over, and how much is under way
+ * @buf: gathers or holds the bytes of a transfer of several pieces
+ */
+struct dma_slot {
+	enum slot_state state;
+	bool is_write;
+	uint16_t id;
+	struct dfd_dma_token token;
+	uint64_t address;
+	size_t len, done, piece;
+	uint64_t deadline;
+	uint8_t *buf;
+};
+
+/**
+ * struct session - a client and what it has set up
+ * @agreed: the version is agreed on
+ * @peer: what the client can take
+ * @maps: its DMA maps; the value is a struct dma_window for those by message
+ * @later: messages that follow the answer that is being made; a request by the device must not
+ *         overtake the answer to the access that caused it
+ * @in_request: an answer is being made
+ * @refused: requests in a row that we do not know
+ */
+struct session {
+	const struct target *target;
+	struct conn conn;
+	bool agreed;
+	struct user_limits peer;
+	struct dfd_rangemap maps;
+	struct dma_slot slots[SESSION_MAX_DMA];
+	unsigned int slots_used;
+	uint16_t next_id;
+	struct conn_buf later;
+	bool in_request;
+	unsigned int refused;
+	void (*log)(void *ctx, const char *text);
+	void *log_ctx;
+};
+
+/** session_start() - begin with a connected socket, which becomes the session's */
+void session_start(struct session *s, const struct target *target, int fd);
+
+/** session_end() - the client has gone: give everything back and make the device clean */
+void session_end(struct session *s);
+
+/**
+ * session_handle() - take requests that have arrived, a bounded number of them
+ *
+ * Return: 1 when more can be taken at once, 0 when not; a negative errno when the client must go.
+ */
+int session_handle(struct session *s);
+
+/* session_dma.c */
+
+int session_dma_map(struct session *s, const struct user_dma_map *map, int fd);
+int session_dma_unmap(struct session *s, struct user_dma_unmap *unmap);
+void session_dma_finish(struct session *s);
+
+/** session_dma_cancel() - what overlaps [@first, @last] is over; late answers are dropped */
+void session_dma_cancel(struct session *s, uint64_t first, uint64_t last);
+
+/** session_dma_answer() - an answer of the client. Return: 0, or -EPROTO when it makes no sense */
+int session_dma_answer(struct session *s, const struct message *m);
+
+/** session_dma_expire() - give up what is overdue at @now (CLOCK_MONOTONIC in ns) */
+void session_dma_expire(struct session *s, uint64_t now);
+
+/** user_now() - Return: CLOCK_MONOTONIC in ns */
+uint64_t user_now(void);
+
+#endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The client's memory.
+ *
+ * Theory of operation: a map with a file is one of the device from then on. A map without one is
+ * reached by messages: the device calls window_read() or window_write(), a message goes out, and
+ * its answer is handed on with dfd_dma_complete() whenever it comes. No answer is waited for, so
+ * the client is served meanwhile. What is longer than the client can take goes piece by piece, one
+ * at a time.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <devfd/ioctl.h>
+
+#include "user/session.h"
+
+/** struct dma_window - memory of the client that is reached by message */
+struct dma_window {
+	struct session *s;
+	uint64_t address;
+};
+
+uint64_t user_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+/* ---- requests to the client ---- */
+
+static void slot_free(struct session *s, struct dma_slot *slot)
+{
+	free(slot->buf);
+	*slot = (struct dma_slot){ .state = SLOT_FREE };
+	s->slots_used--;
+}
+
+/* Behind the answer that is being made, if there is one. */
+static uint8_t *room_for(struct session *s, size_t len)
+{
+	size_t waiting = conn_queued(&s->conn) + (s->later.end - s->later.start);
+
+	if (waiting + len > CONN_MAX_QUEUE)
+		return NULL;
+	return s->in_request ? buf_reserve(&s->later, len) : conn_reserve(&s->conn, len);
+}
+
+static bool id_in_use(const struct session *s, uint16_t id)
+{
+	for (unsigned int i = 0; i < SESSION_MAX_DMA; i++) {
+		if (s->slots[i].state != SLOT_FREE && s->slots[i].id == id)
+			return true;
+	}
+	return false;
+}
+
+/* Send the next piece. @data: of the piece, for a write. Return: 0 or -EAGAIN */
+static int send_piece(struct session *s, struct dma_slot *slot, const uint8_t *data)
+{
+	size_t left = slot->len - slot->done;
+	size_t piece = left < s->peer.max_data ? left : s->peer.max_data;
+	struct user_dma dma = { slot->address + slot->done, piece };
+	size_t total = sizeof(struct user_header) + sizeof(dma) + (slot->is_write ? piece : 0);
+	uint8_t *at = room_for(s, total);
+	struct user_header head = { .command = slot->is_write ? USER_DMA_WRITE : USER_DMA_READ,
+				    .size = (uint32_t)total };
+
+	if (!at)
+		return -EAGAIN;
+	while (id_in_use(s, s->next_id))
+		s->next_id++;
+	slot->id = head.id = s->next_id++;
+	slot->piece = piece;
+	slot->deadline = user_now() + SESSION_DMA_TIMEOUT_NS;
+	memcpy(at, &head, sizeof(head));
+	memcpy(at + sizeof(head), &dma, sizeof(dma));
+	if (slot->is_write)
+		memcpy(at + sizeof(head) + sizeof(dma), data, piece);
+	if (s->in_request)
+		s->later.end += total;
+	else
+		conn_commit(&s->conn, total);
+	return 0;
+}
+
+static struct dma_slot *slot_new(struct session *s)
+{
+	for (unsigned int i = 0; i < SESSION_MAX_DMA; i++) {
+		if (s->slots[i].state == SLOT_FREE) {
+			s->slots_used++;
+			return &s->slots[i];
+		}
+	}
+	return NULL;
+}
+
+static int request(struct dma_window *w, uint64_t offset, const void *out, size_t len,
+		   struct dfd_dma_token token)
+{
+	struct session *s = w->s;
+	struct dma_slot *slot = slot_new(s);
+	int ret;
+
+	if (!slot)
+		return -EAGAIN;
+	*slot = (struct dma_slot){
+		.is_write = out, .token = token, .address = w->address + offset, .len = len
+	};
+	if (len > s->peer.max_data) {
+		slot->buf = malloc(len);
+		if (!slot->buf) {
+			slot_free(s, slot);
+			return -ENOMEM;
+		}
+		if (out)
+			memcpy(slot->buf, out, len);
+	}
+	ret = send_piece(s, slot, out);
+	if (ret)
+		slot_free(s, slot);
+	else
+		slot->state = SLOT_SENT;
+	return ret;
+}
+
+static int window_read(void *ctx, uint64_t offset, size_t len, struct dfd_dma_token token)
+{
+	return request(ctx, offset, NULL, len, token);
+}
+
+static int window_write(void *ctx, uint64_t offset, const void *buf, size_t len,
+			struct dfd_dma_token token)
+{
+	return request(ctx, offset, buf, len, token);
+}
+
+static const struct dfd_dma_io window_io = { window_read, window_write };
+
+/* ---- answers ---- */
+
+/*
+ * A client of QEMU before 11 puts the data where the upper half of the count belongs, so that the
+ * count is wrong and the transfer fails here, as it must.
+ */
+static int check_answer(const struct dma_slot *slot, const struct message *m)
+{
+	struct user_dma dma;
+
+	if (m->head.flags & USER_ERROR)
+		return m->head.error && m->head.error < 4096 ? -(int)m->head.error : -EIO;
+	if (slot->is_write) /* the specification can be read as 12 bytes, and some send none */
+		return m->len == sizeof(dma) || m->len == 12 || !m->len ? 0 : -EPROTO;
+	if (m->len != sizeof(dma) + slot->piece)
+		return -EPROTO;
+	memcpy(&dma, m->body, sizeof(dma));
+	return dma.count == slot->piece ? 0 : -EPROTO;
+}
+
+/* Return: 1 when the transfer goes on */
+static int next_piece(struct session *s, struct dma_slot *slot, const struct message *m,
+		      int *status)
+{
+	if (slot->buf && !slot->is_write)
+		memcpy(slot->buf + slot->done, m->body + sizeof(struct user_dma), slot->piece);
+	slot->done += slot->piece;
+	if (slot->done == slot->len)
+		return 0;
+	*status = send_piece(s, slot, slot->buf + slot->done);
+	return !*status;
+}
+
+int session_dma_answer(struct session *s, const struct message *m)
+{
+	struct dma_slot *slot = NULL;
+	const uint8_t *data;
+	int status;
+
+	for (unsigned int i = 0; i < SESSION_MAX_DMA && !slot; i++) {
+		if (s->slots[i].state != SLOT_FREE && s->slots[i].id == m->head.id)
+			slot = &s->slots[i];
+	}
+	if (!slot || m->head.command != (slot->is_write ? USER_DMA_WRITE : USER_DMA_READ))
+		return -EPROTO;
+	if (slot->state == SLOT_SENT) {
+		status = check_answer(slot, m);
+		if (!status && next_piece(s, slot, m, &status))
+			return 0;
+		data = slot->buf ? slot->buf : m->body + sizeof(struct user_dma);
+		dfd_dma_complete(slot->token, status, slot->is_write || status ? NULL : data,
+				 slot->is_write || status ? 0 : slot->len);
+	}
+	slot_free(s, slot);
+	return 0;
+}
+
+void session_dma_cancel(struct session *s, uint64_t first, uint64_t last)
+{
+	for (unsigned int i = 0; s->slots_used && i < SESSION_MAX_DMA; i++) {
+		struct dma_slot *slot = &s->slots[i];
+
+		if (slot->state == SLOT_SENT && slot->address <= last &&
+		    slot->address + (slot->len - 1) >= first)
+			slot->state = SLOT_CANCELLED;
+	}
+}
+
+void session_dma_expire(struct session *s, uint64_t now)
+{
+	for (unsigned int i = 0; s->slots_used && i < SESSION_MAX_DMA; i++) {
+		struct dma_slot *slot = &s->slots[i];
+
+		if (slot->state != SLOT_SENT || slot->deadline > now)
+			continue;
+		slot->state = SLOT_CANCELLED;
+		dfd_dma_complete(slot->token, -ETIMEDOUT, NULL, 0);
+	}
+}
+
+/* ---- maps ---- */
+
+/* The file must hold what is announced; what becomes of it later is the device's to survive. */
+static int check_file(const struct user_dma_map *map, int fd)
+{
+	struct stat st;
+
+	if (map->offset > INT64_MAX || map->size > INT64_MAX - map->offset)
+		return -EINVAL;
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < map->offset + map->size)
+		return -EINVAL;
+	return 0;
+}
+
+/* A device that does no DMA has no use for the memory, and a client no need to know. */
+static int map_for_device(struct session *s, const struct user_dma_map *map, int fd,
+			  struct dma_window *window)
+{
+	struct dfd_dma_map request = {
+		.iova = map->address,
+		.size = map->size,
+		.prot = map->flags,
+		.kind = window ? DFD_DMA_MESSAGE : DFD_DMA_FD,
+		.fd = fd,
+		.fd_offset = map->offset,
+		.io = &window_io,
+		.io_ctx = window,
+	};
+
+	if (dfd_check_extension(s->target->dev, VFIO_DEVICE_EXT_DMA) != 1)
+		return 0;
+	return dfd_dma_map(s->target->dev, &request);
+}
+
+int session_dma_map(struct session *s, const struct user_dma_map *map, int fd)
+{
+	struct dma_window *window = NULL;
+	uint64_t last = map->address + (map->size - 1);
+	int ret;
+
+	if (!map->size || last < map->address || map->address == DFD_IOVA_ANY || !map->flags ||
+	    (map->flags & ~(DFD_DMA_READ | DFD_DMA_WRITE)))
+		return -EINVAL;
+	if (s->maps.count >= USER_MAX_DMA_MAPS)
+		return -ENOSPC;
+	ret = fd < 0 ? 0 : check_file(map, fd);
+	if (ret)
+		return ret;
+	if (fd < 0) {
+		window = malloc(sizeof(*window));
+		if (!window)
+			return -ENOMEM;
+		*window = (struct dma_window){ s, map->address };
+	}
+	ret = dfd_rangemap_add(&s->maps, map->address, last, window);
+	if (ret) {
+		free(window);
+		return ret;
+	}
+	ret = map_for_device(s, map, fd, window);
+	if (ret) {
+		dfd_rangemap_remove(&s->maps, dfd_rangemap_next(&s->maps, map->address), 1);
+		free(window);
+	}
+	return ret;
+}
+
+/* Take one map away: from the device first, which may be using it. */
+static int unmap_one(struct session *s, size_t at)
+{
+	struct dfd_range range = s->maps.ranges[at];
+	int ret = 0;
+
+	if (dfd_check_extension(s->target->dev, VFIO_DEVICE_EXT_DMA) == 1)
+		ret = dfd_dma_unmap(s->target->dev, range.start, range.last - range.start + 1,
+				    NULL);
+	if (ret)
+		return ret;
+	free(range.value);
+	dfd_rangemap_remove(&s->maps, at, 1);
+	return 0;
+}
+
+/* From the end, so that nothing has to be moved up. */
+static int unmap_between(struct session *s, size_t first, size_t end)
+{
+	int ret = 0;
+
+	while (!ret && end > first)
+		ret = unmap_one(s, --end);
+	return ret;
+}
+
+int session_dma_unmap(struct session *s, struct user_dma_unmap *u)
+{
+	uint64_t last = u->address + (u->size - 1), bytes = 0;
+	size_t first, end;
+
+	if (u->flags == USER_UNMAP_ALL) {
+		if (u->address || u->size)
+			return -EINVAL;
+		session_dma_cancel(s, 0, UINT64_MAX);
+		return unmap_between(s, 0, s->maps.count);
+	}
+	if (u->flags || !u->size || last < u->address)
+		return -EINVAL;
+	first = end = dfd_rangemap_next(&s->maps, u->address);
+	for (; end < s->maps.count && s->maps.ranges[end].start <= last; end++) {
+		if (s->maps.ranges[end].start < u->address || s->maps.ranges[end].last > last)
+			return -EINVAL; /* it would be cut in two */
+		bytes += s->maps.ranges[end].last - s->maps.ranges[end].start + 1;
+	}
+	session_dma_cancel(s, u->address, last);
+	u->size = bytes;
+	return unmap_between(s, first, end);
+}
+
+void session_dma_finish(struct session *s)
+{
+	session_dma_cancel(s, 0, UINT64_MAX);
+	unmap_between(s, 0, s->maps.count);
+	for (unsigned int i = 0; i < SESSION_MAX_DMA; i++) {
+		if (s->slots[i].state != SLOT_FREE)
+			slot_free(s, &s->slots[i]);
+	}
+	dfd_rangemap_finish(&s->maps);
+	buf_finish(&s->later);
+}

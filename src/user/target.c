@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* What clients are told of a device. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <devfd/provider.h>
+
+#include "user/session.h"
+
+/* A file that a stranger may have: plain memory, and the right to write it only where he may. */
+static bool shareable(struct dfd_device *dev, const struct dfd_region *r)
+{
+	uint64_t offset;
+	struct stat st;
+	int fd, mode;
+
+	if (dfd_region_backing(dev, r->index, &fd, &offset) || fstat(fd, &st) ||
+	    !S_ISREG(st.st_mode))
+		return false;
+	mode = fcntl(fd, F_GETFL);
+	return mode >= 0 && !((r->flags & DFD_REGION_READ_ONLY) && (mode & O_ACCMODE) != O_RDONLY);
+}
+
+static void copy_regions(struct dfd_desc_builder *b, struct dfd_device *dev)
+{
+	uint32_t count;
+	const struct dfd_region *regions = dfd_desc_regions(dfd_device_desc(dev), &count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct dfd_region r = regions[i];
+
+		if ((r.flags & DFD_REGION_MAPPABLE) && !shareable(dev, &r)) {
+			r.flags &= ~DFD_REGION_MAPPABLE;
+			r.areas = NULL;
+			r.num_areas = 0;
+		}
+		dfd_desc_add_region(b, &r);
+	}
+}
+
+static void copy_rest(struct dfd_desc_builder *b, const struct dfd_desc *desc)
+{
+	uint32_t irqs, caps;
+	const struct dfd_irq *irq = dfd_desc_irqs(desc, &irqs);
+	const struct dfd_cap *cap = dfd_desc_caps(desc, &caps);
+	uint64_t value;
+
+	dfd_desc_add_flags(b, dfd_desc_flags(desc) & DFD_DEVICE_RESET);
+	for (uint32_t i = 0; i < irqs; i++)
+		dfd_desc_add_irq(b, &irq[i]);
+	for (uint32_t i = 0; i < caps; i++)
+		dfd_desc_add_cap(b, &cap[i]);
+	for (int i = 0; i < DFD_NUM_FACTS; i++) {
+		if (dfd_desc_num(desc, (enum dfd_fact)i, &value))
+			dfd_desc_set_num(b, (enum dfd_fact)i, value);
+	}
+}
+
+int target_init(struct target *t, struct dfd_device *dev, struct dfd_error *err)
+{
+	static const struct dfd_device_ops nothing = { .size = sizeof(nothing), .name = "told" };
+	struct dfd_desc_builder *b = dfd_desc_builder_new(dfd_desc_bus(dfd_device_desc(dev)));
+	const struct dfd_desc *desc;
+	int ret;
+
+	copy_regions(b, dev);
+	copy_rest(b, dfd_device_desc(dev));
+	ret = dfd_desc_build(b, &desc, err);
+	if (ret)
+		return ret;
+	ret = dfd_device_new(desc, &nothing, NULL, false, &t->told);
+	dfd_desc_unref(desc);
+	if (ret)
+		return dfd_error_set(err, ret, "out of memory");
+	t->dev = dev;
+	return 0;
+}
+
+void target_finish(struct target *t)
+{
+	dfd_device_close(t->told);
+}

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""A vfio-user client in as few lines as possible, for tests: it sends whatever it is told to."""
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+
+VERSION, MAP, UNMAP, INFO, REGION, IO_FDS, IRQ, SET_IRQS, READ, WRITE, DMA_READ, DMA_WRITE, RESET = \
+    range(1, 14)
+MULTI, FEATURE = 15, 16
+
+
+class Closed(Exception):
+    pass
+
+
+def message(command, body=b"", number=1, flags=0, size=None, error=0):
+    size = 16 + len(body) if size is None else size
+    return struct.pack("<HHIII", number, command, size, flags, error) + body
+
+
+def version(text='{"capabilities":{"max_msg_fds":8,"max_data_xfer_size":1048576,"pgsizes":4096}}'):
+    return message(VERSION, struct.pack("<HH", 0, 0) + text.encode() + b"\0")
+
+
+def dma_map(iova, size, flags=3, offset=0):
+    return message(MAP, struct.pack("<IIQQQ", 32, flags, offset, iova, size))
+
+
+def read(region, offset, count):
+    return message(READ, struct.pack("<QII", offset, region, count))
+
+
+def write(region, offset, data, flags=0):
+    return message(WRITE, struct.pack("<QII", offset, region, len(data)) + data, flags=flags)
+
+
+def set_irqs(flags, index, start, count, data=b""):
+    return message(SET_IRQS, struct.pack("<IIIII", 20 + len(data), flags, index, start, count) + data)
+
+
+class Client:
+    def __init__(self, path, agree=True):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(10)
+        self.sock.connect(path)
+        self.fds = []
+        if agree:
+            self.ask(version())
+
+    def send(self, data, fds=()):
+        if fds:
+            socket.send_fds(self.sock, [data], fds)
+        else:
+            self.sock.sendall(data)
+
+    def get(self, count):
+        data = b""
+        while len(data) < count:
+            more, fds, _, _ = socket.recv_fds(self.sock, count - len(data), 16)
+            self.fds += fds
+            if not more:
+                raise Closed
+            data += more
+        return data
+
+    def receive(self):
+        try:
+            head = self.get(16)
+            return head + self.get(struct.unpack_from("<I", head, 4)[0] - 16)
+        except ConnectionResetError:
+            raise Closed from None
+
+    def ask(self, data, fds=()):
+        self.send(data, fds)
+        return self.receive()
+
+    def closed(self):
+        try:
+            return not self.sock.recv(1)
+        except ConnectionResetError:
+            return True
+
+    def close(self):
+        self.sock.close()
+        for fd in self.fds:
+            os.close(fd)
+
+
+def error(reply):
+    """The number of an error, 0 for none."""
+    flags, number = struct.unpack_from("<II", reply, 8)
+    return number if flags & 0x20 else 0
+
+
+class Server:
+    def __init__(self, devfd, address, *options):
+        self.dir = tempfile.mkdtemp(prefix="devfd-user-")
+        self.path = os.path.join(self.dir, "sock")
+        self.process = subprocess.Popen([devfd, "serve", address, "--socket", self.path,
+                                         "--log", "error", *options])
+        for _ in range(500):
+            if os.path.exists(self.path) or self.process.poll() is not None:
+                break
+            time.sleep(0.01)
+
+    def fds(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.alive():
+            self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(10)
+        gone = not os.path.exists(self.path)
+        shutil.rmtree(self.dir)
+        if status != 0 or not gone:
+            raise SystemExit(f"the server ended with {status}, its socket is "
+                             f"{'gone' if gone else 'still there'}")
+
+
+DATA = pathlib.Path(__file__).parent
