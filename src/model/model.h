@@ -68,6 +68,7 @@ extern const struct dfd_model_type dfd_model_edu;
 extern const struct dfd_model_type dfd_model_nvme;
 extern const struct dfd_model_type dfd_model_pl011;
 extern const struct dfd_model_type dfd_model_shapes;
+extern const struct dfd_model_type dfd_model_uart;
 
 /**
  * dfd_model_open() - make the device that NAME[,OPTION[=VALUE]]... asks for

@@ -8,10 +8,7 @@
 #include "model/model.h"
 
 static const struct dfd_model_type *const models[] = {
-	&dfd_model_edu,
-	&dfd_model_nvme,
-	&dfd_model_pl011,
-	&dfd_model_shapes,
+	&dfd_model_edu, &dfd_model_nvme, &dfd_model_pl011, &dfd_model_shapes, &dfd_model_uart,
 };
 #define NUM_MODELS (sizeof(models) / sizeof(*models))
 
@@ -76,7 +73,9 @@ static int parse_value(const struct dfd_model_type *type, const struct dfd_model
 
 	if (o->kind == DFD_OPTION_TEXT) {
 		value->text = text;
-		return 0;
+		return text && *text ? 0
+				     : dfd_error_set(err, -EINVAL, "model:%s: %s= needs a text",
+						     type->name, o->name);
 	}
 	if (!text && flag)
 		text = "1";

@@ -11,11 +11,11 @@ static void test_refused(void **state)
 		const char *says;
 	} cases[] = {
 		{ "", -ENOENT,
-		  "model:: there is no such model; there are: edu, nvme, pl011, shapes" },
+		  "model:: there is no such model; there are: edu, nvme, pl011, shapes, uart" },
 		{ "ed", -ENOENT,
-		  "model:ed: there is no such model; there are: edu, nvme, pl011, shapes" },
+		  "model:ed: there is no such model; there are: edu, nvme, pl011, shapes, uart" },
 		{ "edu2,msix=1", -ENOENT,
-		  "model:edu2: there is no such model; there are: edu, nvme, pl011, shapes" },
+		  "model:edu2: there is no such model; there are: edu, nvme, pl011, shapes, uart" },
 		{ "edu,speed=1", -EINVAL,
 		  "model:edu: has no option \"speed\"; it has: dma_mask, latency, msix" },
 		{ "edu,", -EINVAL,
@@ -39,6 +39,16 @@ static void test_refused(void **state)
 		  "18446744073709551615" },
 		{ "edu,dma_mask=0xfff ", -EINVAL,
 		  "model:edu: dma_mask=0xfff  is not a number from 4095 to 18446744073709551615" },
+		{ "nvme,image", -EINVAL, "model:nvme: image= needs a text" },
+		{ "nvme,image=", -EINVAL, "model:nvme: image= needs a text" },
+		{ "nvme", -EINVAL, "model:nvme: say which file: image=FILE" },
+		{ "nvme,image=/nowhere/x", -ENOENT,
+		  "model:nvme: image /nowhere/x: No such file or directory" },
+		{ "nvme,image=/", -EISDIR, "model:nvme: image /: Is a directory" },
+		{ "nvme,image=/,readonly", -EINVAL,
+		  "model:nvme: image /: it is neither a file nor a block device" },
+		{ "nvme,image=/dev/null", -EINVAL,
+		  "model:nvme: image /dev/null: it is neither a file nor a block device" },
 	};
 
 	(void)state;
@@ -58,7 +68,7 @@ static void test_accepted(void **state)
 {
 	static const char *const specs[] = {
 		"edu",	 "edu,msix", "edu,msix=1,latency=0,dma_mask=0xffffffffffffffff",
-		"pl011", "shapes",
+		"pl011", "shapes",   "uart",
 	};
 
 	(void)state;

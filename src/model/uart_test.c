@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "model/model_test.h"
+
+enum { DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR };
+
+#define FCR   IIR
+#define LOOP  0x10
+#define FIFOS 0xc1 /* of IIR without a cause */
+
+/* Opened with I/O ports on, as VFIO hands a function over only if the driver asks. */
+static struct dfd_device *open_uart(const char *spec)
+{
+	struct dfd_device *dev = open_model(spec);
+
+	set_command(dev, 7);
+	return dev;
+}
+
+static uint8_t in(struct dfd_device *dev, uint64_t reg)
+{
+	return (uint8_t)get(dev, 0, reg, 1);
+}
+
+static void out(struct dfd_device *dev, uint64_t reg, uint8_t value)
+{
+	put(dev, 0, reg, 1, value);
+}
+
+static void test_identity(void **state)
+{
+	struct dfd_device *dev = open_uart("uart");
+	uint32_t raw;
+
+	(void)state;
+	assert_int_equal(get(dev, DFD_PCI_CONFIG, 0, 4), 0x00021b36);
+	assert_int_equal(get(dev, DFD_PCI_CONFIG, 8, 4), 0x07000201);
+	assert_int_equal(dfd_region_read(dev, 0, 0, &raw, 2), -EIO);
+	assert_int_equal(dfd_region_write(dev, 0, 0, &raw, 4), -EIO);
+	set_command(dev, 2);
+	assert_int_equal(dfd_region_read(dev, 0, 0, &raw, 1), -EIO);
+	dfd_device_close(dev);
+}
+
+/* What Linux's 8250 driver does to find out what it has. */
+static void test_probe(void **state)
+{
+	struct dfd_device *dev = open_uart("uart");
+
+	(void)state;
+	out(dev, IER, 0);
+	assert_int_equal(in(dev, IER), 0);
+	out(dev, IER, 0xff);
+	assert_int_equal(in(dev, IER), 0x0f);
+	out(dev, IER, 0);
+	out(dev, SCR, 0xa5);
+	assert_int_equal(in(dev, SCR), 0xa5);
+	out(dev, MCR, LOOP | 0x0a);
+	assert_int_equal(in(dev, MSR) & 0xf0, 0x90);
+	out(dev, MCR, 0);
+	out(dev, FCR, 0);
+	assert_int_equal(in(dev, IIR) >> 6, 0);
+	out(dev, FCR, 1);
+	assert_int_equal(in(dev, IIR) >> 6, 3);
+	out(dev, LCR, 0x83);
+	out(dev, DATA, 0x34);
+	out(dev, IER, 0x12);
+	assert_int_equal(in(dev, DATA), 0x34);
+	assert_int_equal(in(dev, IER), 0x12);
+	out(dev, LCR, 0x03);
+	assert_int_equal(in(dev, IER), 0);
+	assert_int_equal(in(dev, LSR), 0x60);
+	out(dev, LSR, 0xff);
+	assert_int_equal(in(dev, LSR), 0x60);
+	dfd_device_close(dev);
+}
+
+static void test_fifo(void **state)
+{
+	struct dfd_device *dev = open_uart("uart,backend=loopback");
+
+	(void)state;
+	out(dev, FCR, 0x01);
+	for (unsigned int i = 0; i < 16; i++)
+		out(dev, DATA, (uint8_t)(i + 1));
+	assert_int_equal(in(dev, LSR), 0x61);
+	out(dev, DATA, 99);
+	assert_int_equal(in(dev, LSR), 0x63); /* overrun; seen once */
+	assert_int_equal(in(dev, LSR), 0x61);
+	for (unsigned int i = 0; i < 16; i++)
+		assert_int_equal(in(dev, DATA), i + 1);
+	assert_int_equal(in(dev, LSR), 0x60);
+	assert_int_equal(in(dev, DATA), 0);
+
+	out(dev, DATA, 1);
+	out(dev, FCR, 0x03); /* clears */
+	assert_int_equal(in(dev, LSR), 0x60);
+	out(dev, FCR, 0x00);
+	out(dev, DATA, 1);
+	out(dev, DATA, 2); /* without FIFO there is room for one */
+	assert_int_equal(in(dev, LSR), 0x63);
+	assert_int_equal(in(dev, DATA), 1);
+	dfd_device_close(dev);
+}
+
+/* All causes at once, taken away from the highest priority down. */
+static void test_priorities(void **state)
+{
+	struct dfd_device *dev = open_uart("uart");
+
+	(void)state;
+	out(dev, FCR, 0x41); /* trigger at 4 */
+	out(dev, MCR, LOOP | 0x02);
+	out(dev, IER, 0x0f);
+	for (unsigned int i = 0; i < 17; i++)
+		out(dev, DATA, 7);
+	assert_int_equal(in(dev, IIR), 0xc6);
+	assert_int_equal(in(dev, LSR) & 2, 2);
+	for (unsigned int i = 0; i < 13; i++) {
+		assert_int_equal(in(dev, IIR), 0xc4);
+		in(dev, DATA);
+	}
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(in(dev, IIR), 0xcc);
+		in(dev, DATA);
+	}
+	assert_int_equal(in(dev, IIR), 0xc2); /* reading takes it away */
+	assert_int_equal(in(dev, IIR), 0xc0);
+	assert_int_equal(in(dev, MSR), 0x1a); /* CTS stayed, DSR and DCD went */
+	assert_int_equal(in(dev, IIR), FIFOS);
+	dfd_device_close(dev);
+}
+
+static void test_modem_lines(void **state)
+{
+	struct dfd_device *dev = open_uart("uart");
+
+	(void)state;
+	assert_int_equal(in(dev, MSR), 0xb0);
+	out(dev, MCR, 0xff);
+	assert_int_equal(in(dev, MCR), 0x1f);
+	assert_int_equal(in(dev, MSR), 0xf0); /* that it begins to ring is no event */
+	out(dev, MCR, LOOP | 0x0b);
+	assert_int_equal(in(dev, MSR), 0xb4);
+	out(dev, MCR, LOOP);
+	assert_int_equal(in(dev, MSR), 0x0b);
+	assert_int_equal(in(dev, MSR), 0x00);
+	dfd_device_close(dev);
+}
+
+static void test_interrupts(void **state)
+{
+	struct dfd_device *dev = open_uart("uart");
+
+	(void)state;
+	assert_int_equal(dfd_irq_enable(dev, DFD_PCI_INTX, 1), 0);
+	out(dev, IER, 0x01);
+	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_INTX, 0, 0), 0);
+	out(dev, DATA, 'x');
+	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_INTX, 0, 1000), 1);
+	assert_int_equal(in(dev, IIR), 0x04);
+	assert_int_equal(in(dev, DATA), 'x');
+	assert_int_equal(dfd_irq_unmask(dev, DFD_PCI_INTX), 0);
+	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_INTX, 0, 0), 0);
+
+	/* The transmitter is empty: enabling says so. */
+	out(dev, IER, 0x02);
+	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_INTX, 0, 1000), 1);
+	assert_int_equal(in(dev, IIR), 0x02);
+	assert_int_equal(in(dev, IIR), 0x01);
+	assert_int_equal(dfd_irq_unmask(dev, DFD_PCI_INTX), 0);
+	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_INTX, 0, 0), 0);
+	out(dev, IER, 0x02); /* it was on before */
+	assert_int_equal(in(dev, IIR), 0x01);
+	out(dev, DATA, 'y');
+	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_INTX, 0, 1000), 1);
+	assert_int_equal(dfd_device_reset(dev), 0);
+	set_command(dev, 7);
+	assert_int_equal(in(dev, IER), 0);
+	assert_int_equal(in(dev, LSR), 0x60);
+	assert_int_equal(in(dev, MSR), 0xb0);
+	dfd_device_close(dev);
+}
+
+static void test_file(void **state)
+{
+	char path[] = "uart-test-XXXXXX", spec[64], text[8] = "";
+	int fd = mkstemp(path);
+	struct dfd_device *dev;
+
+	(void)state;
+	assert_true(fd >= 0);
+	snprintf(spec, sizeof(spec), "uart,backend=file=%s", path);
+	dev = open_uart(spec);
+	out(dev, DATA, 'h');
+	out(dev, DATA, 'i');
+	assert_int_equal(in(dev, LSR), 0x60);
+	out(dev, MCR, LOOP);
+	out(dev, DATA, '!'); /* stays inside */
+	assert_int_equal(in(dev, DATA), '!');
+	dfd_device_close(dev);
+	assert_int_equal(read(fd, text, sizeof(text)), 2);
+	assert_string_equal(text, "hi");
+	close(fd);
+	unlink(path);
+}
+
+static void test_refused(void **state)
+{
+	struct dfd_device *dev;
+	struct dfd_error err;
+
+	(void)state;
+	assert_int_equal(dfd_model_open("uart,backend=socket", &dev, &err), -EINVAL);
+	assert_string_equal(err.text,
+			    "model:uart: backend=socket is neither loopback nor file=PATH");
+	assert_int_equal(dfd_model_open("uart,backend=file=/nowhere/x", &dev, &err), -ENOENT);
+	assert_string_equal(err.text, "model:uart: /nowhere/x: No such file or directory");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_identity),    cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_fifo),	    cmocka_unit_test(test_priorities),
+		cmocka_unit_test(test_modem_lines), cmocka_unit_test(test_interrupts),
+		cmocka_unit_test(test_file),	    cmocka_unit_test(test_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
