@@ -21,12 +21,12 @@ _devfd_addresses() { # PREFIX WORD
 		name=$(cd /sys/bus/mdev/devices 2>/dev/null && printf 'mdev:%s ' *-*)
 		COMPREPLY=($(compgen -P "$prefix" -W "$name" -- "$word"))
 		;;
-	dtb:* | file:*)
+	dtb:* | file:* | user:*)
 		COMPREPLY=($(compgen -P "$prefix${word%%:*}:" -f -- "${word#*:}"))
 		compopt -o nospace
 		;;
 	*)
-		COMPREPLY=($(compgen -P "$prefix" -W "model: pci: mdev: sysfs: dtb: file:" -- "$word"))
+		COMPREPLY=($(compgen -P "$prefix" -W "model: pci: mdev: user: sysfs: dtb: file:" -- "$word"))
 		compopt -o nospace
 		;;
 	esac

@@ -12,6 +12,7 @@
 #include "kernel/function.h"
 #include "kernel/vfio.h"
 #include "model/model.h"
+#include "user/client.h"
 
 /**
  * struct scheme - a kind of address
@@ -57,6 +58,8 @@ static const struct scheme schemes[] = {
 	{ "pci:", "pci:0000:01:00.0", "a PCI function through VFIO; opening resets it", open_pci,
 	  pci_help },
 	{ "mdev:", "mdev:UUID", "a mediated device through VFIO", open_mdev, NULL },
+	{ "user:", "user:/run/x.sock", "a device that is served, see devfd serve", dfd_user_open,
+	  NULL },
 	{ "sysfs:", "sysfs:0000:01:00.0", "a PCI function as sysfs describes it", open_sysfs,
 	  NULL },
 	{ "dtb:", "dtb:FILE#/PATH/OF/NODE", "a node of a device tree blob", dfd_dtb_open, NULL },
@@ -75,7 +78,7 @@ static const struct scheme *find_scheme(const char *address)
 
 static int unknown_scheme(const char *address, struct dfd_error *err)
 {
-	char known[256] = "";
+	char known[320] = "";
 
 	for (size_t i = 0; i < NUM_SCHEMES; i++) {
 		strcat(known, i ? ", " : "");

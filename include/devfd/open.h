@@ -7,6 +7,7 @@
  *                                   Opening resets it, where it can be reset, and clears bus
  *                                   mastering
  *   mdev:UUID                       a mediated device through the kernel's VFIO
+ *   user:/run/x.sock                a device that another process serves (vfio-user; "devfd serve")
  *   sysfs:0000:01:00.0              a PCI function as sysfs describes it; nothing is opened
  *   dtb:FILE#/PATH/OF/NODE          a node of a device tree blob
  *   file:NAME                       a saved table
@@ -33,6 +34,8 @@ extern "C" {
  * errors of open() and read(). For a PCI function through VFIO also: -EOPNOTSUPP without an IOMMU;
  * -ENODEV when it is not bound to vfio-pci or has gone; -EPERM when its IOMMU group is not viable
  * or the kernel wants interrupt remapping; -EBUSY when the group is open elsewhere; -EACCES.
+ * For a device that is served: -ECONNREFUSED when the server has ended; -EBUSY when another client
+ * has it; -EPROTO; -ETIMEDOUT.
  */
 int dfd_open(const char *address, struct dfd_device **out, struct dfd_error *err);
 

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation: one call at a time, under the lock of the device. While its answer is waited
+ * for the server may ask for memory, and is answered, so that neither end waits for the other.
+ * What goes wrong with the stream itself ends the link, because from there on nothing can be
+ * trusted: a late answer would be taken for another one.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/link.h"
+
+void link_start(struct link *l, int fd)
+{
+	*l = (struct link){ .epoll_fd = -1 };
+	conn_init(&l->conn, fd);
+	l->conn.max_message = USER_MAX_MESSAGE;
+}
+
+void link_finish(struct link *l)
+{
+	if (l->epoll_fd >= 0)
+		close(l->epoll_fd);
+	conn_finish(&l->conn);
+	link_drop_windows(l);
+}
+
+/* The socket is shut down, so that whoever polls it wakes up. */
+static int fail(struct link *l, int error)
+{
+	if (error == -EPIPE || error == -ECONNRESET || !error)
+		error = -ENODEV;
+	if (error == -EMSGSIZE)
+		error = -EPROTO;
+	l->failed = error;
+	shutdown(l->conn.fd, SHUT_RDWR);
+	return error;
+}
+
+static void watch(struct link *l)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (conn_queued(&l->conn))
+		event.events |= EPOLLOUT;
+	if (l->epoll_fd < 0 || event.events == l->events)
+		return;
+	l->events = event.events;
+	epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, l->conn.fd, &event);
+}
+
+int link_poll_fd(struct link *l)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (l->epoll_fd >= 0)
+		return l->epoll_fd;
+	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll_fd < 0)
+		return -errno;
+	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->conn.fd, &event)) {
+		int ret = -errno;
+
+		close(l->epoll_fd);
+		l->epoll_fd = -1;
+		return ret;
+	}
+	l->events = EPOLLIN;
+	watch(l);
+	return l->epoll_fd;
+}
+
+/* ---- messages of the server ---- */
+
+static int serve(struct link *l, const struct message *m)
+{
+	struct user_header head = { .id = m->head.id,
+				    .command = m->head.command,
+				    .flags = USER_TYPE_REPLY | USER_ERROR,
+				    .error = m->num_fds ? EINVAL : ENOSYS };
+
+	/* It asks, and does not take the answers. */
+	if (conn_queued(&l->conn) > CONN_MAX_QUEUE)
+		return -EPROTO;
+	if (!m->num_fds && (m->head.command == USER_DMA_READ || m->head.command == USER_DMA_WRITE))
+		return link_serve_dma(l, m);
+	if (m->head.flags & USER_NO_REPLY)
+		return 0;
+	return conn_put(&l->conn, head, NULL, 0, NULL, 0, NULL, 0);
+}
+
+/*
+ * Take what has arrived, up to the answer to @wanted. Return: 1 with the answer, 0 without, or why
+ * the link has failed
+ */
+static int take(struct link *l, const struct user_header *wanted, struct message *reply)
+{
+	struct message m;
+	int ret;
+
+	while ((ret = conn_next(&l->conn, &m)) > 0) {
+		if ((m.head.flags & USER_TYPE_MASK) == USER_TYPE_REPLY) {
+			if (!wanted || m.head.id != wanted->id ||
+			    m.head.command != wanted->command) {
+				message_done(&m);
+				return -EPROTO;
+			}
+			*reply = m;
+			return 1;
+		}
+		ret = serve(l, &m);
+		message_done(&m);
+		if (ret)
+			return ret;
+	}
+	return ret;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int wait_for_server(struct link *l, int64_t end)
+{
+	struct pollfd p = { .fd = l->conn.fd, .events = POLLIN };
+	int64_t left = end - now_ms();
+
+	if (conn_queued(&l->conn))
+		p.events |= POLLOUT;
+	if (left <= 0 || !poll(&p, 1, (int)left))
+		return -ETIMEDOUT;
+	return 0;
+}
+
+/* Return: 1 with the answer, or why the link has failed. */
+static int await(struct link *l, const struct user_header *wanted, struct message *reply)
+{
+	int64_t end = now_ms() + LINK_PATIENCE_MS;
+
+	for (;;) {
+		int sent = conn_flush(&l->conn), ret = conn_receive(&l->conn);
+
+		/* A server that has hung up may have said why. */
+		if (ret > 0)
+			ret = take(l, wanted, reply);
+		else if (!ret)
+			return -ENODEV;
+		else if (ret == -EAGAIN)
+			ret = sent ? sent : wait_for_server(l, end);
+		if (ret)
+			return ret;
+	}
+}
+
+static int answered(struct message *reply, struct message *out)
+{
+	int ret = 0;
+
+	if (reply->head.flags & USER_ERROR) {
+		uint32_t error = reply->head.error;
+
+		ret = error && error < 4096 ? -(int)error : -EIO;
+	}
+	if (!ret && out)
+		*out = *reply;
+	else
+		message_done(reply);
+	return ret;
+}
+
+int link_call(struct link *l, const struct call *call, struct message *reply)
+{
+	struct user_header head = { .id = l->next_id++, .command = call->command };
+	struct message m;
+	int ret;
+
+	if (l->failed)
+		return l->failed;
+	ret = conn_put(&l->conn, head, call->fixed, call->fixed_len, call->data, call->len,
+		       call->fds, call->num_fds);
+	if (ret)
+		return ret;
+	ret = await(l, &head, &m);
+	watch(l);
+	return ret > 0 ? answered(&m, reply) : fail(l, ret);
+}
+
+int link_service(struct link *l)
+{
+	int ret;
+
+	if (l->failed)
+		return l->failed;
+	ret = conn_receive(&l->conn);
+	if (!ret)
+		return fail(l, 0);
+	if (ret > 0)
+		ret = take(l, NULL, NULL);
+	else if (ret == -EAGAIN)
+		ret = 0;
+	if (!ret)
+		ret = conn_flush(&l->conn);
+	watch(l);
+	return ret ? fail(l, ret) : 0;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* The client's end of a connection, for src/user/ alone: calls, and the driver's memory. */
+#ifndef USER_LINK_H
+#define USER_LINK_H
+
+#include <devfd/device.h>
+
+#include "user/conn.h"
+#include "user/version.h"
+#include "util/rangemap.h"
+
+/* How long a server may take to answer. */
+#define LINK_PATIENCE_MS 10000
+
+/** struct link_window - memory of the driver; @addr, or else @fd from @offset on */
+struct link_window {
+	uint32_t prot;
+	uint8_t *addr;
+	int fd;
+	uint64_t offset;
+};
+
+/**
+ * struct link - a connection to a server
+ * @failed: 0, or what every call returns from then on
+ * @epoll_fd: readable when link_service() has work; -1 until it is asked for
+ * @windows: DMA maps; the value is a struct link_window
+ */
+struct link {
+	struct conn conn;
+	int failed;
+	int epoll_fd;
+	uint32_t events;
+	uint16_t next_id;
+	struct user_limits peer;
+	struct dfd_rangemap windows;
+};
+
+/** link_start() - @fd: a connected socket, which becomes the link's */
+void link_start(struct link *l, int fd);
+void link_finish(struct link *l);
+
+/** struct call - a request: the fixed part of its payload, data behind it, and fds */
+struct call {
+	uint16_t command;
+	const void *fixed;
+	size_t fixed_len;
+	const void *data;
+	size_t len;
+	const int *fds;
+	unsigned int num_fds;
+};
+
+/**
+ * link_call() - ask the server, and serve it until it answers
+ * @reply: optional; to be given back with message_done(). Good until the next call
+ *
+ * Return: 0; the error that the server answers; -ENODEV when it has gone, -ETIMEDOUT, -EPROTO, and
+ * the same for every later call.
+ */
+int link_call(struct link *l, const struct call *call, struct message *reply);
+
+/** link_service() - answer what the server has asked; never blocks. Return: 0 or as link_call() */
+int link_service(struct link *l);
+
+/** link_poll_fd() - Return: an fd for poll(), or a negative errno */
+int link_poll_fd(struct link *l);
+
+/** link_map(), link_unmap() - as dfd_dma_map() and dfd_dma_unmap() */
+int link_map(struct link *l, struct dfd_dma_map *map);
+int link_unmap(struct link *l, uint64_t iova, uint64_t size, uint64_t *unmapped);
+
+/**
+ * link_serve_dma() - a request of the server for memory of the driver
+ *
+ * Return: 0 when it is answered, an error included; or why the link has failed.
+ */
+int link_serve_dma(struct link *l, const struct message *m);
+
+void link_drop_windows(struct link *l);
+
+#endif
