@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many ranges of 64-bit addresses that do not overlap; finding one does not depend on how many
+ * there are.
+ */
+#ifndef UTIL_IOVAMAP_H
+#define UTIL_IOVAMAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** struct dfd_iova - @start to @last, inclusive; embedded in what the caller keeps for a range */
+struct dfd_iova {
+	uint64_t start;
+	uint64_t last;
+};
+
+/**
+ * struct dfd_iovamap - zero it before the first use
+ * @root: node, list, range or nothing, as everywhere in the tree
+ * @shift: of the node that @root is or would be
+ * @nodes: how many nodes there are
+ * @count: how many ranges
+ */
+struct dfd_iovamap {
+	uintptr_t root;
+	unsigned int shift;
+	size_t nodes;
+	size_t count;
+};
+
+/** dfd_iovamap_add() - Return: 0, -EEXIST on overlap, -ENOMEM */
+int dfd_iovamap_add(struct dfd_iovamap *map, struct dfd_iova *range);
+
+/** dfd_iovamap_remove() - take out a range that is in the map */
+void dfd_iovamap_remove(struct dfd_iovamap *map, const struct dfd_iova *range);
+
+/** dfd_iovamap_find() - Return: the range that holds @address, or NULL */
+struct dfd_iova *dfd_iovamap_find(const struct dfd_iovamap *map, uint64_t address);
+
+/** dfd_iovamap_next() - Return: the first range that ends at or after @address, or NULL */
+struct dfd_iova *dfd_iovamap_next(const struct dfd_iovamap *map, uint64_t address);
+
+/**
+ * dfd_iovamap_gap() - the lowest free place
+ * @min: lowest address wanted
+ * @max: highest address wanted, inclusive
+ * @size: bytes
+ * @align: a power of two
+ * @start: receives the place
+ *
+ * Return: 0 or -ENOSPC.
+ */
+int dfd_iovamap_gap(const struct dfd_iovamap *map, uint64_t min, uint64_t max, uint64_t size,
+		    uint64_t align, uint64_t *start);
+
+/**
+ * dfd_iovamap_clear() - take out everything, and free what the map itself has allocated
+ * @gone: optional; called once for each range, ascending; may free it
+ */
+void dfd_iovamap_clear(struct dfd_iovamap *map, void (*gone)(void *ctx, struct dfd_iova *range),
+		       void *ctx);
+
+#endif

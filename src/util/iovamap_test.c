@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "alloc.h"
+#include "util/iovamap.h"
+
+/* A map is right when it answers as a sorted array of the same ranges does. */
+enum { MOST = 4096 };
+
+struct model {
+	struct dfd_iovamap map;
+	struct dfd_iova *ranges[MOST];
+	size_t count;
+};
+
+static size_t model_next(const struct model *m, uint64_t address)
+{
+	size_t i = 0;
+
+	while (i < m->count && m->ranges[i]->last < address)
+		i++;
+	return i;
+}
+
+static void check_at(const struct model *m, uint64_t address)
+{
+	size_t i = model_next(m, address);
+	struct dfd_iova *next = i < m->count ? m->ranges[i] : NULL;
+
+	assert_ptr_equal(dfd_iovamap_next(&m->map, address), next);
+	assert_ptr_equal(dfd_iovamap_find(&m->map, address),
+			 next && next->start <= address ? next : NULL);
+}
+
+static void check_around(const struct model *m, uint64_t start, uint64_t last)
+{
+	check_at(m, start);
+	check_at(m, start - 1);
+	check_at(m, last);
+	check_at(m, last + 1);
+	check_at(m, start + (last - start) / 2);
+}
+
+/* Return: whether it was free. */
+static bool model_add(struct model *m, uint64_t start, uint64_t last)
+{
+	struct dfd_iova *range = malloc(sizeof(*range));
+	size_t i = model_next(m, start);
+	bool clash = i < m->count && m->ranges[i]->start <= last;
+
+	*range = (struct dfd_iova){ start, last };
+	assert_int_equal(dfd_iovamap_add(&m->map, range), clash ? -EEXIST : 0);
+	if (clash) {
+		free(range);
+	} else {
+		memmove(&m->ranges[i + 1], &m->ranges[i], (m->count - i) * sizeof(m->ranges[0]));
+		m->ranges[i] = range;
+		m->count++;
+	}
+	check_around(m, start, last);
+	return !clash;
+}
+
+static void model_remove(struct model *m, size_t i)
+{
+	struct dfd_iova *range = m->ranges[i];
+	uint64_t start = range->start, last = range->last;
+
+	dfd_iovamap_remove(&m->map, range);
+	free(range);
+	m->count--;
+	memmove(&m->ranges[i], &m->ranges[i + 1], (m->count - i) * sizeof(m->ranges[0]));
+	check_around(m, start, last);
+}
+
+static void free_range(void *ctx, struct dfd_iova *range)
+{
+	struct model *m = ctx;
+
+	assert_ptr_equal(range, m->ranges[0]); /* in order, and each once */
+	m->count--;
+	memmove(&m->ranges[0], &m->ranges[1], m->count * sizeof(m->ranges[0]));
+	free(range);
+}
+
+static void model_finish(struct model *m)
+{
+	dfd_iovamap_clear(&m->map, free_range, m);
+	assert_int_equal(m->count, 0);
+	assert_int_equal(m->map.nodes, 0);
+	assert_null(dfd_iovamap_next(&m->map, 0));
+}
+
+static uint64_t random64(void)
+{
+	uint64_t value = 0;
+
+	for (int i = 0; i < 4; i++)
+		value = value << 16 | (uint64_t)(rand() & 0xffff);
+	return value;
+}
+
+/* Addresses of all magnitudes, near places of which there are few, and at both ends. */
+static uint64_t random_address(void)
+{
+	uint64_t near = (random64() & 7) << (rand() % 62);
+
+	switch (rand() % 4) {
+	case 0:
+		return random64() >> (rand() % 64);
+	case 1:
+		return near + (random64() & 0xfff);
+	case 2:
+		return near + (random64() & 0x1ff) * 4096;
+	default:
+		return UINT64_MAX - (random64() >> (rand() % 64));
+	}
+}
+
+static uint64_t random_size(void)
+{
+	switch (rand() % 4) {
+	case 0:
+		return 4096;
+	case 1:
+		return 1 + random64() % 16;
+	case 2:
+		return 4096 * (1 + random64() % 1024);
+	default:
+		return 1 + (random64() >> (1 + rand() % 63));
+	}
+}
+
+static void test_random(void **state)
+{
+	static struct model m;
+
+	(void)state;
+	srand(1);
+	for (int round = 0; round < 30000; round++) {
+		size_t most = round / 3000 % 2 ? 20 : 1500; /* it grows and shrinks */
+		uint64_t start = random_address(), size = random_size();
+
+		if (m.count && (m.count > most || rand() % 3 == 0))
+			model_remove(&m, (size_t)rand() % m.count);
+		if (size - 1 <= UINT64_MAX - start)
+			model_add(&m, start, start + (size - 1));
+	}
+	model_finish(&m);
+}
+
+/* Many ranges in few pages: bytes, and ranges that cross pages. */
+static void test_below_a_page(void **state)
+{
+	static struct model m;
+
+	(void)state;
+	srand(2);
+	for (int round = 0; round < 20000; round++) {
+		uint64_t start = 0xfffff000 + random64() % 0x2000;
+
+		if (m.count && rand() % 5 == 0)
+			model_remove(&m, (size_t)rand() % m.count);
+		else if (m.count < MOST - 1)
+			model_add(&m, start, start + random64() % (rand() % 8 ? 2 : 16));
+	}
+	while (m.count)
+		model_remove(&m, m.count / 2);
+	assert_int_equal(m.map.nodes, 0);
+}
+
+static void test_edges(void **state)
+{
+	static struct model m;
+
+	(void)state;
+	check_around(&m, 0, UINT64_MAX);
+	assert_true(model_add(&m, 0, UINT64_MAX));
+	assert_false(model_add(&m, 5, 6));
+	model_remove(&m, 0);
+	assert_true(model_add(&m, UINT64_MAX, UINT64_MAX));
+	assert_true(model_add(&m, 0, 0));
+	assert_true(model_add(&m, 1, UINT64_MAX - 1));
+	check_around(&m, 0, UINT64_MAX);
+	model_remove(&m, 1);
+	assert_false(model_add(&m, 1, UINT64_MAX));
+	model_finish(&m);
+}
+
+static void test_gaps(void **state)
+{
+	static struct model m;
+	uint64_t at;
+
+	(void)state;
+	model_add(&m, 0x1000, 0x1fff);
+	model_add(&m, 0x3000, 0x3fff);
+	assert_int_equal(dfd_iovamap_gap(&m.map, 0x1000, UINT64_MAX, 0x1000, 0x1000, &at), 0);
+	assert_int_equal(at, 0x2000);
+	assert_int_equal(dfd_iovamap_gap(&m.map, 0x1000, UINT64_MAX, 0x1001, 0x1000, &at), 0);
+	assert_int_equal(at, 0x4000);
+	assert_int_equal(dfd_iovamap_gap(&m.map, 0x1800, 0x4fff, 0x1001, 0x1000, &at), -ENOSPC);
+	assert_int_equal(dfd_iovamap_gap(&m.map, 0x100000, 0x100fff, 0x1000, 0x1000, &at), 0);
+	assert_int_equal(at, 0x100000);
+	assert_int_equal(dfd_iovamap_gap(&m.map, UINT64_MAX, UINT64_MAX, 1, 2, &at), -ENOSPC);
+	model_add(&m, 0x4000, UINT64_MAX);
+	assert_int_equal(dfd_iovamap_gap(&m.map, 0x3000, UINT64_MAX, 1, 1, &at), -ENOSPC);
+	model_finish(&m);
+}
+
+/* One range of 1 TiB is a pointer; between neighbours it costs the levels at its two ends. */
+static void test_huge(void **state)
+{
+	static struct model m;
+
+	(void)state;
+	model_add(&m, 0x123456789, 0x123456789 + (UINT64_C(1) << 40));
+	assert_int_equal(m.map.nodes, 0);
+	for (uint64_t i = 0; i < 100; i++)
+		model_add(&m, 0x123456789 - 8 * (i + 1), 0x123456789 - 8 * (i + 1) + 3);
+	assert_in_range(m.map.nodes, 1, 7);
+	while (m.count > 1)
+		model_remove(&m, 0);
+	assert_int_equal(m.map.nodes, 0);
+	model_finish(&m);
+}
+
+/* Little clusters far apart are what such a tree likes least. */
+static void test_memory_is_bounded(void **state)
+{
+	enum { CLUSTERS = 2000, EACH = 40 };
+	static struct dfd_iova ranges[CLUSTERS][EACH];
+	struct dfd_iovamap map = { 0 };
+
+	(void)state;
+	srand(3);
+	dfd_alloc_reset();
+	for (int i = 0; i < CLUSTERS; i++) {
+		uint64_t base = random64() & ~UINT64_C(0xffffff);
+
+		for (uint64_t k = 0; k < EACH; k++) {
+			ranges[i][k].start = base + (k << (k % 12));
+			ranges[i][k].last = ranges[i][k].start;
+			if (dfd_iovamap_add(&map, &ranges[i][k]))
+				ranges[i][k].last = 0;
+		}
+	}
+	assert_in_range(dfd_alloc.live / map.count, 8, 400);
+	for (int i = 0; i < CLUSTERS; i++) {
+		for (int k = 5; k < EACH; k++) {
+			if (ranges[i][k].last)
+				dfd_iovamap_remove(&map, &ranges[i][k]);
+		}
+	}
+	assert_in_range(dfd_alloc.live / map.count, 8, 1000);
+	dfd_iovamap_clear(&map, NULL, NULL);
+	assert_int_equal(dfd_alloc.live, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random), cmocka_unit_test(test_below_a_page),
+		cmocka_unit_test(test_edges),  cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_huge),   cmocka_unit_test(test_memory_is_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
