@@ -159,7 +159,8 @@ static int open_poll_fds(struct model_host *h)
 	h->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	h->armed = DEADLINE_OFF;
 	pthread_mutex_lock(&h->requests_lock); /* dfd_dma_complete() reads kick_fd */
-	h->kick_fd = eventfd(atomic_load(&h->answers) ? 1 : 0, EFD_NONBLOCK | EFD_CLOEXEC);
+	h->kick_fd = eventfd(atomic_load(&h->answers) || h->files.dying ? 1 : 0,
+			     EFD_NONBLOCK | EFD_CLOEXEC);
 	pthread_mutex_unlock(&h->requests_lock);
 	if (h->epoll_fd < 0 || h->timer_fd < 0 || h->kick_fd < 0)
 		return -errno;
@@ -192,10 +193,13 @@ void model_host_drain(struct model_host *h)
 {
 	uint64_t value;
 
-	if (h->epoll_fd < 0)
+	if (h->epoll_fd < 0) {
+		host_dma_tear(h);
 		return;
+	}
 	if (dfd_eventfd_take(h->kick_fd) && atomic_load(&h->answers))
 		host_dma_run_answers(h);
+	host_dma_tear(h);
 	if (read(h->timer_fd, &value, sizeof(value)) == (ssize_t)sizeof(value))
 		h->armed = DEADLINE_OFF;
 }

@@ -2,7 +2,8 @@
 /*
  * The host of a model: what stands between the waist and a model, for src/device/ alone.
  *
- * host.c has time and dispatch, host_irq.c interrupts, host_dma.c memory.
+ * host.c has time and dispatch, host_irq.c interrupts, host_dma.c memory, dma_file.c the files
+ * behind it.
  */
 #ifndef DEVICE_HOST_H
 #define DEVICE_HOST_H
@@ -12,8 +13,9 @@
 #include <devfd/provider.h>
 
 #include "device/device.h"
+#include "device/dma_file.h"
 #include "pci/config.h"
-#include "util/rangemap.h"
+#include "util/iovamap.h"
 
 /** struct vector - one vector of an interrupt index; @fd -1: nobody listens */
 struct vector {
@@ -87,7 +89,8 @@ struct model_host {
 	uint32_t num_irqs;
 	struct host_irq *irqs;
 
-	struct dfd_rangemap maps;
+	struct dfd_iovamap maps;
+	struct dma_files files;
 	struct dma_use uses[MAX_DMA_USES];
 	void (*dirty)(void *ctx, uint64_t iova, uint64_t len);
 	void *dirty_ctx;
@@ -147,6 +150,8 @@ int host_dma_write(struct dfd_host *host, uint64_t iova, const void *buf, size_t
 void host_dma_cancel(struct model_host *h, uint64_t iova, uint64_t last);
 /** Run the done functions of answered requests. */
 void host_dma_run_answers(struct model_host *h);
+/** Spend a slice on files that no map uses any more. */
+void host_dma_tear(struct model_host *h);
 void host_dma_finish(struct model_host *h);
 
 #endif

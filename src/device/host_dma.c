@@ -12,27 +12,29 @@
  * the model's buffer. Done functions run from service, or with -ECANCELED from whatever cancels.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "device/host.h"
 #include "util/eventfd.h"
 
-/** struct mapping - one DMA map; @ptr NULL: not reached by pointer; @base: what munmap() wants */
+/**
+ * struct mapping - one DMA map, told by what is not NULL: @addr, @file or @io
+ * @range: first, so that a pointer to it is one to the mapping
+ * @by_pointer: @file is used at its base
+ */
 struct mapping {
-	uint64_t iova;
-	uint32_t prot;
-	uint8_t *ptr;
-	void *base;
-	size_t base_len;
-	int fd; /* -1 unless reached by file */
-	uint64_t fd_offset;
+	struct dfd_iova range;
+	uint8_t *addr;
+	struct dma_file *file;
 	const struct dfd_dma_io *io;
-	void *io_ctx;
+	union {
+		uint64_t fd_offset;
+		void *io_ctx;
+	};
+	uint32_t prot;
+	bool by_pointer;
 };
 
 static struct model_host *from_base(struct dfd_host *host)
@@ -42,67 +44,39 @@ static struct model_host *from_base(struct dfd_host *host)
 
 /* ---- maps ---- */
 
-static void mapping_free(struct mapping *m)
+static struct mapping *mapping_at(const struct model_host *h, uint64_t iova)
 {
-	if (m->base)
-		munmap(m->base, m->base_len);
-	if (m->fd >= 0)
-		close(m->fd);
+	return (struct mapping *)dfd_iovamap_find(&h->maps, iova);
+}
+
+static void mapping_free(struct model_host *h, struct mapping *m)
+{
+	if (m->file)
+		dma_file_put(&h->files, m->file);
 	free(m);
 }
 
-/* A file that cannot shrink below the map is used by pointer, any other by pread and pwrite. */
-static int map_file(struct mapping *m, const struct dfd_dma_map *map)
-{
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), skip = map->fd_offset % page;
-	int seals = fcntl(map->fd, F_GET_SEALS), prot = 0;
-	struct stat st;
-
-	if (fstat(map->fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EOPNOTSUPP;
-	if (map->fd_offset > INT64_MAX || map->size > INT64_MAX - map->fd_offset)
-		return -EOVERFLOW;
-	if (seals < 0 || !(seals & F_SEAL_SHRINK) ||
-	    (uint64_t)st.st_size < map->fd_offset + map->size) {
-		m->fd = fcntl(map->fd, F_DUPFD_CLOEXEC, 0);
-		m->fd_offset = map->fd_offset;
-		return m->fd < 0 ? -errno : 0;
-	}
-	if (map->prot & DFD_DMA_READ)
-		prot |= PROT_READ;
-	if (map->prot & DFD_DMA_WRITE)
-		prot |= PROT_WRITE;
-	m->base_len = (size_t)(map->size + skip);
-	m->base =
-		mmap(NULL, m->base_len, prot, MAP_SHARED, map->fd, (off_t)(map->fd_offset - skip));
-	if (m->base == MAP_FAILED) {
-		m->base = NULL;
-		return -errno;
-	}
-	m->ptr = (uint8_t *)m->base + skip;
-	return 0;
-}
-
-static int mapping_new(const struct dfd_dma_map *map, uint64_t iova, struct mapping **out)
+static int mapping_new(struct model_host *h, const struct dfd_dma_map *map, uint64_t iova,
+		       struct mapping **out)
 {
 	struct mapping *m = calloc(1, sizeof(*m));
 	int ret = 0;
 
 	if (!m)
 		return -ENOMEM;
-	m->iova = iova;
+	m->range = (struct dfd_iova){ iova, iova + (map->size - 1) };
 	m->prot = map->prot;
-	m->fd = -1;
-	if (map->kind == DFD_DMA_ADDRESS)
-		m->ptr = map->addr;
-	else if (map->kind == DFD_DMA_FD)
-		ret = map_file(m, map);
-	m->io = map->kind == DFD_DMA_MESSAGE ? map->io : NULL;
-	m->io_ctx = map->io_ctx;
+	if (map->kind == DFD_DMA_ADDRESS) {
+		m->addr = map->addr;
+	} else if (map->kind == DFD_DMA_FD) {
+		m->fd_offset = map->fd_offset;
+		ret = dma_file_get(&h->files, map, &m->by_pointer, &m->file);
+	} else {
+		m->io = map->io;
+		m->io_ctx = map->io_ctx;
+	}
 	if (ret)
-		mapping_free(m);
+		mapping_free(h, m);
 	else
 		*out = m;
 	return ret;
@@ -116,7 +90,7 @@ static int choose_iova(const struct model_host *h, const struct dfd_dma_map *map
 	*iova = map->iova;
 	if (map->iova != DFD_IOVA_ANY)
 		return 0;
-	return dfd_rangemap_gap(&h->maps, page, max, map->size, page, iova);
+	return dfd_iovamap_gap(&h->maps, page, max, map->size, page, iova);
 }
 
 int host_dma_map(struct model_host *h, struct dfd_dma_map *map)
@@ -127,40 +101,73 @@ int host_dma_map(struct model_host *h, struct dfd_dma_map *map)
 
 	if (ret)
 		return ret;
-	ret = mapping_new(map, iova, &m);
-	if (ret)
-		return ret;
-	ret = dfd_rangemap_add(&h->maps, iova, iova + (map->size - 1), m);
-	if (ret)
-		mapping_free(m);
-	else
-		map->iova = iova;
+	ret = mapping_new(h, map, iova, &m);
+	if (!ret) {
+		ret = dfd_iovamap_add(&h->maps, &m->range);
+		if (ret)
+			mapping_free(h, m);
+		else
+			map->iova = iova;
+	}
+	host_dma_tear(h); /* so that a driver that is never served does not pile up files */
 	return ret;
+}
+
+/** struct unmapping - what is taken out, and how much */
+struct unmapping {
+	struct model_host *h;
+	uint64_t bytes;
+};
+
+static void unmap_one(void *ctx, struct dfd_iova *range)
+{
+	struct unmapping *u = ctx;
+
+	u->bytes += range->last - range->start + 1;
+	mapping_free(u->h, (struct mapping *)range);
+}
+
+static bool covers_all(const struct model_host *h, uint64_t iova, uint64_t last)
+{
+	const struct dfd_iova *first = dfd_iovamap_next(&h->maps, 0);
+
+	return first && first->start >= iova &&
+	       (last == UINT64_MAX || !dfd_iovamap_next(&h->maps, last + 1));
 }
 
 int host_dma_unmap(struct model_host *h, uint64_t iova, uint64_t size, uint64_t *unmapped)
 {
+	struct unmapping u = { .h = h };
 	uint64_t last = iova + (size - 1);
-	size_t first = dfd_rangemap_next(&h->maps, iova), end = first;
+	struct dfd_iova *range = dfd_iovamap_find(&h->maps, iova);
+	const struct dfd_iova *end = dfd_iovamap_find(&h->maps, last);
 
-	for (; end < h->maps.count && h->maps.ranges[end].start <= last; end++) {
-		if (h->maps.ranges[end].start < iova || h->maps.ranges[end].last > last)
-			return -EINVAL;
-	}
+	if ((range && range->start < iova) || (end && end->last > last))
+		return -EINVAL;
 	host_dma_cancel(h, iova, last);
-	for (size_t i = first; i < end; i++) {
-		*unmapped += h->maps.ranges[i].last - h->maps.ranges[i].start + 1;
-		mapping_free(h->maps.ranges[i].value);
+	if (covers_all(h, iova, last))
+		dfd_iovamap_clear(&h->maps, unmap_one, &u);
+	while ((range = dfd_iovamap_next(&h->maps, iova)) && range->start <= last) {
+		dfd_iovamap_remove(&h->maps, range);
+		unmap_one(&u, range);
 	}
-	dfd_rangemap_remove(&h->maps, first, end - first);
+	*unmapped = u.bytes;
+	host_dma_tear(h);
 	return 0;
+}
+
+void host_dma_tear(struct model_host *h)
+{
+	if (dma_files_tear(&h->files) && h->kick_fd >= 0)
+		dfd_eventfd_signal(h->kick_fd);
 }
 
 void host_dma_finish(struct model_host *h)
 {
-	for (size_t i = 0; i < h->maps.count; i++)
-		mapping_free(h->maps.ranges[i].value);
-	dfd_rangemap_finish(&h->maps);
+	struct unmapping u = { .h = h };
+
+	dfd_iovamap_clear(&h->maps, unmap_one, &u);
+	dma_files_finish(&h->files);
 }
 
 /* ---- by pointer ---- */
@@ -170,13 +177,21 @@ bool host_bus_master(const struct model_host *h)
 	return !h->is_pci || (dfd_pci_config_command(&h->config) & DFD_PCI_COMMAND_MASTER);
 }
 
-static const struct dfd_range *find(const struct model_host *h, uint64_t iova, uint32_t prot)
+static struct mapping *find(const struct model_host *h, uint64_t iova, uint32_t prot)
 {
-	const struct dfd_range *range = dfd_rangemap_find(&h->maps, iova);
+	struct mapping *m = mapping_at(h, iova);
 
-	if (!range || (((const struct mapping *)range->value)->prot & prot) != prot)
-		return NULL;
-	return range;
+	return m && (m->prot & prot) == prot ? m : NULL;
+}
+
+/* Where @iova is in this process, or NULL. */
+static uint8_t *pointer(const struct mapping *m, uint64_t iova)
+{
+	uint64_t offset = iova - m->range.start;
+
+	if (m->addr)
+		return m->addr + offset;
+	return m->by_pointer ? m->file->base + m->fd_offset + offset : NULL;
 }
 
 static void mark_dirty(const struct model_host *h, uint64_t iova, uint64_t len)
@@ -188,17 +203,17 @@ static void mark_dirty(const struct model_host *h, uint64_t iova, uint64_t len)
 void *host_dma_get(struct dfd_host *host, uint64_t iova, uint64_t len, uint32_t prot)
 {
 	struct model_host *h = from_base(host);
-	const struct dfd_range *range = find(h, iova, prot);
-	const struct mapping *m = range ? range->value : NULL;
+	const struct mapping *m = find(h, iova, prot);
+	uint8_t *ptr = m ? pointer(m, iova) : NULL;
 
-	if (!m || !m->ptr || !len || len - 1 > range->last - iova || !host_bus_master(h))
+	if (!ptr || !len || len - 1 > m->range.last - iova || !host_bus_master(h))
 		return NULL;
 	for (unsigned int i = 0; i < MAX_DMA_USES; i++) {
 		struct dma_use *use = &h->uses[i];
 
 		if (use->ptr)
 			continue;
-		*use = (struct dma_use){ m->ptr + (iova - m->iova), iova, len };
+		*use = (struct dma_use){ ptr, iova, len };
 		return use->ptr;
 	}
 	return NULL;
@@ -224,19 +239,20 @@ void host_dma_put(struct dfd_host *host, void *ptr, uint64_t written)
 /* Move @len bytes inside one map. One of @in and @out is NULL. Return: 0 or a negative errno. */
 static int move(const struct mapping *m, uint64_t iova, uint8_t *in, const uint8_t *out, size_t len)
 {
-	uint64_t offset = iova - m->iova;
+	uint64_t offset = m->fd_offset + (iova - m->range.start);
+	uint8_t *ptr = pointer(m, iova);
 
-	if (m->ptr) {
+	if (ptr) {
 		if (in)
-			memcpy(in, m->ptr + offset, len);
+			memcpy(in, ptr, len);
 		else if (out)
-			memcpy(m->ptr + offset, out, len);
+			memcpy(ptr, out, len);
 		return 0;
 	}
 	for (size_t moved = 0; moved < len;) {
-		off_t at = (off_t)(m->fd_offset + offset + moved);
-		ssize_t n = in ? pread(m->fd, in + moved, len - moved, at)
-			       : pwrite(m->fd, out + moved, len - moved, at);
+		off_t at = (off_t)(offset + moved);
+		ssize_t n = in ? pread(m->file->fd, in + moved, len - moved, at)
+			       : pwrite(m->file->fd, out + moved, len - moved, at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -257,16 +273,15 @@ static int check(const struct model_host *h, uint64_t iova, size_t len, uint32_t
 	if (last < iova)
 		return -EFAULT;
 	for (uint64_t at = iova;;) {
-		const struct dfd_range *range = find(h, at, prot);
-		const struct mapping *m = range ? range->value : NULL;
+		const struct mapping *m = find(h, at, prot);
 
 		if (!m)
 			return -EFAULT;
 		if (m->io)
-			return at == iova && range->last >= last ? 0 : -EFAULT;
-		if (range->last >= last)
+			return at == iova && m->range.last >= last ? 0 : -EFAULT;
+		if (m->range.last >= last)
 			return 1;
-		at = range->last + 1;
+		at = m->range.last + 1;
 	}
 }
 
@@ -275,12 +290,11 @@ static int move_all(struct model_host *h, uint64_t iova, uint8_t *in, const uint
 {
 	for (size_t moved = 0; moved < len;) {
 		uint64_t at = iova + moved;
-		const struct dfd_range *range = dfd_rangemap_find(&h->maps, at);
+		const struct mapping *m = mapping_at(h, at);
 		uint64_t room =
-			range->last - at; /* one less than the bytes, so that it cannot wrap */
+			m->range.last - at; /* one less than the bytes, so that it cannot wrap */
 		size_t piece = room < len - moved - 1 ? (size_t)room + 1 : len - moved;
-		int ret = move(range->value, at, in ? in + moved : NULL, out ? out + moved : NULL,
-			       piece);
+		int ret = move(m, at, in ? in + moved : NULL, out ? out + moved : NULL, piece);
 
 		if (ret)
 			return ret;
@@ -297,7 +311,7 @@ static int move_all(struct model_host *h, uint64_t iova, uint8_t *in, const uint
 static int send_request(struct model_host *h, uint64_t iova, void *in, const void *out, size_t len,
 			dfd_dma_done done, void *ctx)
 {
-	const struct mapping *m = dfd_rangemap_find(&h->maps, iova)->value;
+	const struct mapping *m = mapping_at(h, iova);
 	struct dfd_dma_token token = { .dev = h->dev };
 	struct dma_request *r = NULL;
 	int ret;
@@ -316,8 +330,8 @@ static int send_request(struct model_host *h, uint64_t iova, void *in, const voi
 	pthread_mutex_unlock(&h->requests_lock);
 	if (!r)
 		return -EAGAIN;
-	ret = in ? m->io->read(m->io_ctx, iova - m->iova, len, token)
-		 : m->io->write(m->io_ctx, iova - m->iova, out, len, token);
+	ret = in ? m->io->read(m->io_ctx, iova - m->range.start, len, token)
+		 : m->io->write(m->io_ctx, iova - m->range.start, out, len, token);
 	if (ret) {
 		/* It will not be answered. */
 		pthread_mutex_lock(&h->requests_lock);
