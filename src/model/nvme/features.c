@@ -66,7 +66,7 @@ static uint16_t set_queues(struct nvme_request *r)
 	if ((arg & 0xffff) == 0xffff || arg >> 16 == 0xffff)
 		return NVME_INVALID_FIELD;
 	if (has_io_queues(r->n))
-		return NVME_DNR | 0x00c; /* command sequence error */
+		return NVME_SEQUENCE_ERROR;
 	r->result = r->n->features[NVME_FEATURE_QUEUES];
 	return NVME_OK;
 }
