@@ -295,6 +295,10 @@ static void find_namespace(struct nvme *n)
 
 /* ---- what is asked for ---- */
 
+enum action { ACTION_IDENTIFY, ACTION_READ, ACTION_WRITE, ACTION_VERIFY, NUM_ACTIONS };
+
+static const char *const action_names[NUM_ACTIONS] = { "identify", "read", "write", "verify" };
+
 static void print_text(const char *what, const uint8_t *text, int len)
 {
 	while (len && text[len - 1] == ' ')
@@ -358,8 +362,25 @@ static uint64_t hash(uint64_t h, const uint8_t *bytes, uint32_t len)
 	return h;
 }
 
-static void each_piece(struct nvme *n, const char *what, uint64_t first, uint64_t blocks,
-		       uint64_t seed)
+/* One command: @count blocks at @block. */
+static void do_piece(struct nvme *n, enum action action, uint64_t block, uint32_t count,
+		     uint64_t seed)
+{
+	if (action == ACTION_WRITE) {
+		for (uint32_t i = 0; i < count; i++)
+			pattern(n->data + (size_t)i * n->block_size, n->block_size, block + i,
+				seed);
+		transfer(n, WRITE, block, count);
+		return;
+	}
+	memset(n->data, 0, DATA_SIZE);
+	transfer(n, READ, block, count);
+	if (action == ACTION_VERIFY)
+		check(n, block, count, seed);
+}
+
+static void do_blocks(struct nvme *n, enum action action, uint64_t first, uint64_t blocks,
+		      uint64_t seed)
 {
 	const uint32_t most = DATA_SIZE / n->block_size;
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -367,24 +388,14 @@ static void each_piece(struct nvme *n, const char *what, uint64_t first, uint64_
 	for (uint64_t done = 0; done < blocks;) {
 		uint32_t count = blocks - done < most ? (uint32_t)(blocks - done) : most;
 
-		if (!strcmp(what, "write")) {
-			for (uint32_t i = 0; i < count; i++)
-				pattern(n->data + (size_t)i * n->block_size, n->block_size,
-					first + done + i, seed);
-			transfer(n, WRITE, first + done, count);
-		} else {
-			memset(n->data, 0, DATA_SIZE);
-			transfer(n, READ, first + done, count);
-			h = hash(h, n->data, count * n->block_size);
-		}
-		if (!strcmp(what, "verify"))
-			check(n, first + done, count, seed);
+		do_piece(n, action, first + done, count, seed);
+		h = hash(h, n->data, count * n->block_size);
 		done += count;
 	}
-	if (!strcmp(what, "write"))
+	if (action == ACTION_WRITE)
 		must(n, &n->io, (struct command){ .opcode = FLUSH, .nsid = 1 });
-	printf("%s: %" PRIu64 " blocks from %" PRIu64, what, blocks, first);
-	if (!strcmp(what, "read"))
+	printf("%s: %" PRIu64 " blocks from %" PRIu64, action_names[action], blocks, first);
+	if (action == ACTION_READ)
 		printf(", hash 0x%016" PRIx64, h);
 	printf("\n");
 }
@@ -396,18 +407,27 @@ static void usage(void)
 	exit(2);
 }
 
-static void drive(struct nvme *n, int argc, char **argv)
+static enum action find_action(const char *name, int num_args)
 {
-	uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 0) : 0;
-	uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 0) : 0;
+	for (unsigned int i = 0; i < NUM_ACTIONS; i++) {
+		bool fits = i == ACTION_IDENTIFY ? !num_args : num_args == 2 || num_args == 3;
 
+		if (fits && !strcmp(name, action_names[i]))
+			return i;
+	}
+	usage();
+	return NUM_ACTIONS;
+}
+
+static void drive(struct nvme *n, enum action action, const uint64_t args[3])
+{
 	start(n);
-	if (!strcmp(argv[0], "identify")) {
+	if (action == ACTION_IDENTIFY) {
 		show(n);
 	} else {
 		find_namespace(n);
 		create_io_queue(n);
-		each_piece(n, argv[0], first, count, argc > 3 ? strtoull(argv[3], NULL, 0) : 1);
+		do_blocks(n, action, args[0], args[1], args[2]);
 	}
 	put(n, CC, 0);
 	wait_ready(n, 0);
@@ -417,21 +437,20 @@ static void drive(struct nvme *n, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct nvme n = { .poll = argc > 2 && !strcmp(argv[2], "--poll") };
-	int skip = n.poll ? 3 : 2;
+	uint64_t args[3] = { 0, 0, 1 };
+	int at = n.poll ? 3 : 2;
+	enum action action;
 	struct dfd_error err;
 
-	if (argc <= skip)
+	if (argc <= at)
 		usage();
-	if (!strcmp(argv[skip], "identify") ? argc != skip + 1
-					    : argc != skip + 3 && argc != skip + 4)
-		usage();
-	if (strcmp(argv[skip], "identify") && strcmp(argv[skip], "read") &&
-	    strcmp(argv[skip], "write") && strcmp(argv[skip], "verify"))
-		usage();
+	action = find_action(argv[at], argc - at - 1);
+	for (int i = 0; i < argc - at - 1; i++)
+		args[i] = strtoull(argv[at + 1 + i], NULL, 0);
 	if (dfd_open(argv[1], &n.dev, &err))
 		fail(err.text);
 	dfd_device_watch_log(n.dev, log_line, NULL);
-	drive(&n, argc - skip, argv + skip);
+	drive(&n, action, args);
 	dfd_device_close(n.dev);
 	return 0;
 }
