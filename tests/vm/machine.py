@@ -8,6 +8,7 @@ On the second it reports, one line each, so that nothing comes between:
     check NAME: FAIL: TEXT  or not
     note NAME: TEXT         something for the host to look at
     host COMMAND ID         a QMP command to run with "id", such as device_del
+    kill NAME               kill -9 of a process: "qemu", or one of those that run() was given
     done                    the guest has come to its end
 """
 import json
@@ -17,12 +18,13 @@ import socket
 import subprocess
 import time
 
+QEMU = "qemu-system-x86_64"
 LIMIT = 120  # seconds for one boot
 TICK = 0.05
 
 # TCG always: a /dev/kvm that is there may hang. No default devices and no option ROMs, which cost
 # seconds. Without no_timer_check a kernel on a busy host may see its timer fail and panic.
-COMMON = ["qemu-system-x86_64", "-accel", "tcg", "-machine", "q35,kernel-irqchip=split",
+COMMON = ["-accel", "tcg", "-machine", "q35,kernel-irqchip=split",
           "-cpu", "max", "-smp", "1", "-m", "512", "-nodefaults", "-no-user-config",
           "-display", "none", "-no-reboot"]
 APPEND = "console=ttyS0 no_timer_check panic=-1 loglevel=6"
@@ -35,6 +37,7 @@ class Boot:
     def __init__(self, folder):
         self.folder = folder
         self.checks, self.notes, self.done, self.why = [], {}, False, ""
+        self.status = None  # QEMU's, if it has ended by itself or was killed for the guest
         self.seconds = 0.0
 
     def console(self):
@@ -43,7 +46,7 @@ class Boot:
         return text[max(text.find("\ninit: "), 0):]
 
     def take(self, line):
-        """Reads one line of the report. Returns a QMP command, if it asks for one."""
+        """Reads one line of the report. Returns what it asks the host to do, as words."""
         word, _, rest = line.partition(" ")
         if word == "check":
             name, _, result = rest.partition(": ")
@@ -51,8 +54,8 @@ class Boot:
         elif word == "note":
             name, _, text = rest.partition(": ")
             self.notes[name] = text
-        elif word == "host":
-            return rest.split(" ", 1)
+        elif word in ("host", "kill"):
+            return line.split(" ", 2)
         elif word == "done":
             self.done = True
         return None
@@ -85,15 +88,16 @@ class Qmp:
 
 # Files are named relative to the folder of the boot, QEMU's working directory: the path of a socket
 # may not be long.
-def command_line(kernel, initrd, append, devices):
-    return [*COMMON, *devices, "-kernel", str(kernel), "-initrd", str(initrd),
+def command_line(qemu, kernel, initrd, append, devices):
+    return [str(qemu), *COMMON, *devices, "-kernel", str(kernel), "-initrd", str(initrd),
             "-append", f"{APPEND} {append}",
             "-serial", "file:console", "-serial", "file:report",
             "-qmp", "unix:qmp,server=on,wait=off"]
 
 
-def follow(process, boot, limit):
+def follow(processes, boot, limit):
     """Reads the report until QEMU ends."""
+    process = processes["qemu"]
     start = time.monotonic()
     report = qmp = None
     while True:
@@ -102,11 +106,14 @@ def follow(process, boot, limit):
         if report is None and (boot.folder / "report").exists():
             report = Reader(boot.folder / "report")
         for line in report.lines() if report else []:
-            command = boot.take(line)
-            if command:
+            wish = boot.take(line)
+            if wish and wish[0] == "host":
                 qmp = qmp or Qmp(boot.folder / "qmp")
-                qmp.send(command[0], id=command[1])
+                qmp.send(wish[1], id=wish[2])
+            elif wish:
+                processes[wish[1]].kill()
         if ended:
+            boot.status = process.returncode
             return
         if boot.seconds > limit:
             boot.why = f"not at its end after {limit} s"
@@ -119,15 +126,16 @@ def last_words(messages):
     return re.split(r"^CPU #", messages.read_text(), flags=re.M)[0].strip()
 
 
-def run(kernel, initrd, append, devices, folder, limit=LIMIT):
+def run(kernel, initrd, append, devices, folder, limit=LIMIT, qemu=QEMU, processes=None):
     """Boots once; returns a Boot, whose `done` says whether the guest came to its end."""
     folder.mkdir(parents=True)
     boot = Boot(folder)
     with open(folder / "qemu", "w") as messages:
-        process = subprocess.Popen(command_line(kernel, initrd, append, devices), cwd=folder,
-                                   stdin=subprocess.DEVNULL, stdout=messages, stderr=messages)
+        process = subprocess.Popen(command_line(qemu, kernel, initrd, append, devices),
+                                   cwd=folder, stdin=subprocess.DEVNULL, stdout=messages,
+                                   stderr=messages)
         try:
-            follow(process, boot, limit)
+            follow({"qemu": process, **(processes or {})}, boot, limit)
         finally:
             process.kill()
             process.wait()

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+# Devices that processes of the host serve to QEMU by vfio-user, under the drivers of a stock
+# kernel. devfd.part=N on the kernel's command line: each part is one QEMU.
+. /lib.sh
+. /edu.sh
+edu=0000:00:01.0
+nvme=0000:00:02.0
+disk=/dev/nvme0n1
+wanted=/expect/disk
+part=$(sed -n 's/.*devfd.part=\([0-9]*\).*/\1/p' /proc/cmdline)
+
+has_disk() {
+	[ -b $disk ]
+}
+
+holds() { # FILE: all of the disk, past the guest's cache
+	dd if=$disk bs=64k iflag=direct status=none | cmp - "$1"
+}
+
+fill() { # FILE
+	dd if="$1" of=$disk bs=64k oflag=direct conv=fsync status=none
+}
+
+fill_and_compare() { # FILE
+	fill "$1" && holds "$1"
+}
+
+reset_controller() {
+	timeout 60 sh -c "echo 1 >/sys/class/nvme/nvme0/reset_controller" && wait_for is_live
+}
+
+is_live() {
+	[ "$(cat /sys/class/nvme/nvme0/state)" = live ]
+}
+
+# Requests that the reset meets on their way are sent again by the driver.
+reset_while_writing() {
+	local writer
+	(until [ -e /tmp/enough ]; do fill $wanted || exit; done) &
+	writer=$!
+	sleep 0.2
+	reset_controller && sleep 0.2 && reset_controller
+	touch /tmp/enough
+	wait $writer && is_live && holds $wanted
+}
+
+# By single blocks, buffered: the page cache writes them back in another order and size.
+rewrite_by_blocks() {
+	dd if=$wanted of=$disk bs=512 count=2048 status=none && sync && holds $wanted
+}
+
+find_nvme() {
+	[ ! -d /lib/modules ] || modprobe -a nvme vfio-pci vfio_iommu_type1
+	check nvme-disk wait_for has_disk
+	check nvme-driver same nvme "$(driver $nvme)"
+	check nvme-size same "$(stat -c %s $wanted)" "$(($(cat /sys/block/nvme0n1/size) * 512))"
+	note nvme "$(cat /sys/class/nvme/nvme0/model)"
+}
+
+# ---- part 1: an IOMMU in the guest; the guest reboots once; QEMU dies while it writes ----
+
+is_blank() {
+	[ "$(head -c 4096 $disk | tr -d '\0' | wc -c)" = 0 ]
+}
+
+before_reboot() {
+	check nvme-write fill_and_compare $wanted
+	check nvme-blocks rewrite_by_blocks
+	check nvme-reset reset_controller
+	check nvme-after-reset holds $wanted
+	check nvme-reset-writing reset_while_writing
+	reboot -f
+}
+
+after_reboot() {
+	check nvme-after-reboot holds $wanted
+	check nvme-write-after-reboot fill_and_compare $wanted
+	bind $edu vfio-pci
+	edu_checks $edu
+	(while :; do fill $wanted; done) &
+	sleep 0.5
+	echo done >$report
+	echo "kill qemu" >$report
+	sleep 60
+}
+
+# ---- part 2: no IOMMU, the same servers; then the NVMe server dies ----
+
+# An identity register, by the driver's way to BARs: the command register first.
+edu_identity() {
+	local bar
+	echo 1 >$sysfs/$edu/enable
+	bar=$(head -n 1 $sysfs/$edu/resource | cut -d ' ' -f 1)
+	same 0x010000ED "$(devmem "$bar" 32)"
+}
+
+read_fails() {
+	timeout 90 dd if=$disk of=/dev/null bs=64k iflag=direct
+	[ $? != 0 ]
+}
+
+next_client() {
+	check edu-next-client edu_identity
+	check nvme-next-client holds $wanted
+	dd if=/dev/zero of=/tmp/zeros bs=64k count=$(($(stat -c %s $wanted) / 65536)) status=none
+	check nvme-zeros fill_and_compare /tmp/zeros
+	check nvme-write-again fill_and_compare $wanted
+	echo "kill nvme" >$report
+	sleep 1
+	check nvme-server-gone read_fails
+	check edu-beside edu_identity
+}
+
+find_nvme
+case $part in
+1) if is_blank; then before_reboot; else after_reboot; fi ;;
+2) next_client ;;
+esac
