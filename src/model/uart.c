@@ -8,11 +8,14 @@
  * The interrupt line follows IIR; OUT2 does not gate it, as on other PCI cards.
  *
  * Where bytes go is the backend: `loopback` brings them back, `file=PATH` appends them to a file
- * and receives nothing. Loopback by MCR is inside the chip and comes before either.
+ * and receives nothing, `pty=LINK` is a terminal to which LINK leads. Loopback by MCR is inside the
+ * chip and comes before any. A model cannot wait for an fd, so that the terminal is looked at every
+ * 10 ms and whenever the driver asks for received bytes; it keeps what the FIFO has no room for.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "model/model.h"
@@ -21,6 +24,7 @@ enum uart_register { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, 
 
 #define NUM_REGISTERS 8u
 #define FIFO_SIZE     16u
+#define POLL_NS	      UINT64_C(10000000)
 
 #define IER_RECEIVED 0x01u
 #define IER_EMPTY    0x02u
@@ -70,8 +74,11 @@ struct uart_state {
 	unsigned int head, count;
 };
 
+/* With a terminal @fd is its master; @slave keeps it alive while nobody else has it open. */
 struct uart {
-	int file; /* -1: loopback */
+	int fd; /* -1: loopback */
+	int slave;
+	char *link;
 	struct uart_state s;
 };
 
@@ -130,13 +137,24 @@ static uint8_t take(struct uart_state *s)
 	return byte;
 }
 
+/* Only as much as there is room for: the rest waits in the terminal. */
+static void receive_from_terminal(struct uart *u)
+{
+	uint8_t bytes[FIFO_SIZE];
+	unsigned int room = (u->s.fcr & FCR_ENABLE ? FIFO_SIZE : 1) - u->s.count;
+	ssize_t n = u->slave < 0 || !room ? 0 : read(u->fd, bytes, room);
+
+	for (ssize_t i = 0; i < n; i++)
+		receive(&u->s, bytes[i]);
+}
+
 static void transmit(struct dfd_device *dev, uint8_t byte)
 {
 	struct uart *u = dfd_device_priv(dev);
 
-	if (u->s.mcr & MCR_LOOP || u->file < 0)
+	if (u->s.mcr & MCR_LOOP || u->fd < 0)
 		receive(&u->s, byte);
-	else if (write(u->file, &byte, 1) != 1)
+	else if (write(u->fd, &byte, 1) != 1)
 		dfd_device_log(dev, "uart: a byte is lost: %s", strerror(errno));
 	u->s.empty_pending = true;
 }
@@ -280,6 +298,8 @@ static ssize_t uart_read(struct dfd_device *dev, uint32_t index, uint64_t offset
 	(void)index;
 	if (len != 1)
 		return -EIO;
+	if (offset != REG_DATA)
+		receive_from_terminal(u);
 	*(uint8_t *)buf = read_register(&u->s, offset);
 	update_line(dev);
 	return 1;
@@ -296,18 +316,33 @@ static ssize_t uart_write(struct dfd_device *dev, uint32_t index, uint64_t offse
 	return 1;
 }
 
+static void uart_timer(struct dfd_device *dev, unsigned int id)
+{
+	receive_from_terminal(dfd_device_priv(dev));
+	update_line(dev);
+	dfd_timer(dfd_device_host(dev), id, POLL_NS);
+}
+
+/* The library has stopped the timer. */
 static int uart_reset(struct dfd_device *dev)
 {
 	struct uart *u = dfd_device_priv(dev);
 
 	u->s = (struct uart_state){ .msr = modem_lines(&(struct uart_state){ 0 }) };
+	if (u->slave >= 0)
+		dfd_timer(dfd_device_host(dev), 0, POLL_NS);
 	return 0;
 }
 
 static void uart_free(struct uart *u)
 {
-	if (u->file >= 0)
-		close(u->file);
+	if (u->link)
+		unlink(u->link);
+	free(u->link);
+	if (u->slave >= 0)
+		close(u->slave);
+	if (u->fd >= 0)
+		close(u->fd);
 	free(u);
 }
 
@@ -321,6 +356,7 @@ static const struct dfd_device_ops uart_ops = {
 	.name = "uart",
 	.region_read = uart_read,
 	.region_write = uart_write,
+	.timer = uart_timer,
 	.reset = uart_reset,
 	.close = uart_close,
 };
@@ -328,7 +364,7 @@ static const struct dfd_device_ops uart_ops = {
 /* ---- making one ---- */
 
 static const struct dfd_model_option uart_options[] = {
-	{ "backend", DFD_OPTION_TEXT, .help = "loopback, or file=PATH to append what is sent" },
+	{ "backend", DFD_OPTION_TEXT, .help = "loopback, pty=LINK for a terminal, or file=PATH" },
 };
 
 /* The ids of QEMU's card, which Linux's 8250_pci knows. */
@@ -354,19 +390,55 @@ static int describe(const struct dfd_desc **desc, struct dfd_error *err)
 	return dfd_desc_build(b, desc, err);
 }
 
+static int open_file(struct uart *u, const char *path, struct dfd_error *err)
+{
+	u->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666);
+	if (u->fd < 0)
+		return dfd_error_set(err, -errno, "model:uart: %s: %s", path, strerror(errno));
+	return 0;
+}
+
+/* Raw: what is typed is what arrives. */
+static int make_terminal(struct uart *u, char *name, size_t len)
+{
+	struct termios settings;
+
+	u->fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	if (u->fd < 0 || grantpt(u->fd) || unlockpt(u->fd) || ptsname_r(u->fd, name, len))
+		return -errno;
+	u->slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (u->slave < 0 || tcgetattr(u->slave, &settings))
+		return -errno;
+	cfmakeraw(&settings);
+	return tcsetattr(u->slave, TCSANOW, &settings) ? -errno : 0;
+}
+
+static int open_terminal(struct uart *u, const char *path, struct dfd_error *err)
+{
+	char name[64];
+	int ret = make_terminal(u, name, sizeof(name));
+
+	if (ret)
+		return dfd_error_set(err, ret, "model:uart: no terminal can be made: %s",
+				     strerror(-ret));
+	if (symlink(name, path))
+		return dfd_error_set(err, -errno, "model:uart: link %s to the terminal: %s", path,
+				     strerror(errno));
+	u->link = strdup(path);
+	return u->link ? 0 : dfd_error_set(err, -ENOMEM, "out of memory");
+}
+
 static int open_backend(struct uart *u, const char *backend, struct dfd_error *err)
 {
 	if (!backend || !strcmp(backend, "loopback"))
 		return 0;
-	if (strncmp(backend, "file=", 5) != 0)
-		return dfd_error_set(err, -EINVAL,
-				     "model:uart: backend=%s is neither loopback nor file=PATH",
-				     backend);
-	u->file = open(backend + 5, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666);
-	if (u->file < 0)
-		return dfd_error_set(err, -errno, "model:uart: %s: %s", backend + 5,
-				     strerror(errno));
-	return 0;
+	if (!strncmp(backend, "file=", 5))
+		return open_file(u, backend + 5, err);
+	if (!strncmp(backend, "pty=", 4))
+		return open_terminal(u, backend + 4, err);
+	return dfd_error_set(err, -EINVAL,
+			     "model:uart: backend=%s is none of loopback, pty=LINK and file=PATH",
+			     backend);
 }
 
 static int uart_create(const union dfd_option_value *values, struct dfd_device **out,
@@ -378,8 +450,7 @@ static int uart_create(const union dfd_option_value *values, struct dfd_device *
 
 	if (!u)
 		return dfd_error_set(err, -ENOMEM, "out of memory");
-	u->file = -1;
-	u->s.msr = modem_lines(&u->s);
+	u->fd = u->slave = -1;
 	ret = open_backend(u, values[0].text, err);
 	if (!ret)
 		ret = describe(&desc, err);
@@ -389,6 +460,8 @@ static int uart_create(const union dfd_option_value *values, struct dfd_device *
 	}
 	if (ret)
 		uart_free(u);
+	else
+		uart_reset(*out); /* arms the timer */
 	return ret;
 }
 

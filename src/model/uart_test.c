@@ -209,6 +209,43 @@ static void test_file(void **state)
 	unlink(path);
 }
 
+/* A terminal: more than the FIFO holds waits outside, and an interrupt tells of what comes. */
+static void test_terminal(void **state)
+{
+	char dir[] = "uart-test-XXXXXX", link[32], spec[64], text[40] = "";
+	struct dfd_device *dev;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(link, sizeof(link), "%s/tty", dir);
+	snprintf(spec, sizeof(spec), "uart,backend=pty=%s", link);
+	dev = open_uart(spec);
+	fd = open(link, O_RDWR | O_NOCTTY);
+	assert_true(fd >= 0);
+	out(dev, DATA, '\n');
+	out(dev, DATA, 3);
+	assert_int_equal(read(fd, text, sizeof(text)), 2);
+	assert_memory_equal(text, "\n\003", 2);
+
+	assert_int_equal(dfd_irq_enable(dev, DFD_PCI_INTX, 1), 0);
+	out(dev, FCR, 0x01);
+	out(dev, IER, 0x01);
+	assert_int_equal(write(fd, "abcdefghijklmnopqrst", 20), 20);
+	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_INTX, 0, 5000), 1);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(in(dev, LSR), 0x61);
+		text[i] = (char)in(dev, DATA);
+	}
+	assert_int_equal(in(dev, LSR), 0x60);
+	assert_memory_equal(text, "abcdefghijklmnopqrst", 20);
+	close(fd);
+	assert_int_equal(dfd_device_reset(dev), 0);
+	dfd_device_close(dev);
+	assert_int_equal(access(link, F_OK), -1);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 static void test_refused(void **state)
 {
 	struct dfd_device *dev;
@@ -217,9 +254,12 @@ static void test_refused(void **state)
 	(void)state;
 	assert_int_equal(dfd_model_open("uart,backend=socket", &dev, &err), -EINVAL);
 	assert_string_equal(err.text,
-			    "model:uart: backend=socket is neither loopback nor file=PATH");
+			    "model:uart: backend=socket is none of loopback, pty=LINK and "
+			    "file=PATH");
 	assert_int_equal(dfd_model_open("uart,backend=file=/nowhere/x", &dev, &err), -ENOENT);
 	assert_string_equal(err.text, "model:uart: /nowhere/x: No such file or directory");
+	assert_int_equal(dfd_model_open("uart,backend=pty=/", &dev, &err), -EEXIST);
+	assert_string_equal(err.text, "model:uart: link / to the terminal: File exists");
 }
 
 int main(void)
@@ -228,7 +268,8 @@ int main(void)
 		cmocka_unit_test(test_identity),    cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_fifo),	    cmocka_unit_test(test_priorities),
 		cmocka_unit_test(test_modem_lines), cmocka_unit_test(test_interrupts),
-		cmocka_unit_test(test_file),	    cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_file),	    cmocka_unit_test(test_terminal),
+		cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,18 @@
 
 #define FUA 0x40000000u
 
+/* In the place of libc's: what would survive a loss of power. */
+static unsigned int synced;
+static int sync_errno;
+
+int fdatasync(int fd)
+{
+	(void)fd;
+	synced++;
+	errno = sync_errno;
+	return sync_errno ? -1 : 0;
+}
+
 static void fill(uint8_t *bytes, size_t len, unsigned int seed)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -255,6 +267,42 @@ static void test_read_only(void **state)
 	rig_free(g);
 }
 
+/* What must be durable is: by flush, by FUA, by a write cache that is off, by shutdown. */
+static void test_durable(void **state)
+{
+	struct rig *g = rig_ready("", false);
+	struct command c = { .opcode = NVME_WRITE, .nsid = 1, .prp1 = iova_of(DATA) };
+	struct command zeroes = { .opcode = NVME_WRITE_ZEROES, .nsid = 1 };
+	struct command cache_off = { .opcode = NVME_SET_FEATURES, .cdw10 = 6 };
+
+	(void)state;
+	synced = 0;
+	assert_int_equal(io(g, c), NVME_OK);
+	assert_int_equal(io(g, zeroes), NVME_OK);
+	assert_int_equal(synced, 0);
+	assert_int_equal(io(g, (struct command){ .opcode = NVME_FLUSH, .nsid = 1 }), NVME_OK);
+	assert_int_equal(synced, 1);
+	c.cdw12 = zeroes.cdw12 = FUA;
+	assert_int_equal(io(g, c), NVME_OK);
+	assert_int_equal(synced, 2);
+	assert_int_equal(io(g, zeroes), NVME_OK);
+	assert_int_equal(synced, 3);
+	assert_int_equal(admin(g, cache_off), NVME_OK);
+	assert_int_equal(synced, 4);
+	c.cdw12 = zeroes.cdw12 = 0;
+	assert_int_equal(io(g, c), NVME_OK);
+	assert_int_equal(io(g, zeroes), NVME_OK);
+	assert_int_equal(synced, 6);
+	sync_errno = EIO;
+	assert_int_equal(io(g, c), NVME_WRITE_FAULT);
+	assert_int_equal(io(g, (struct command){ .opcode = NVME_FLUSH, .nsid = 1 }),
+			 NVME_WRITE_FAULT);
+	sync_errno = 0;
+	put32(g->dev, NVME_CC, ENABLE | 0x4000);
+	assert_int_equal(synced, 9);
+	rig_free(g);
+}
+
 /* Somebody cuts the file under the controller. */
 static void test_short_file(void **state)
 {
@@ -278,7 +326,8 @@ int main(void)
 		cmocka_unit_test(test_sizes),	     cmocka_unit_test(test_sizes_by_message),
 		cmocka_unit_test(test_chained_list), cmocka_unit_test(test_zeroes_and_deallocate),
 		cmocka_unit_test(test_refused),	     cmocka_unit_test(test_bad_list),
-		cmocka_unit_test(test_read_only),    cmocka_unit_test(test_short_file),
+		cmocka_unit_test(test_read_only),    cmocka_unit_test(test_durable),
+		cmocka_unit_test(test_short_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
