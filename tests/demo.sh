@@ -13,7 +13,7 @@ lines=$(echo "$out" | wc -l)
 [ "$lines" -le 40 ] || { echo "the demo prints $lines lines"; exit 1; }
 figures='/^(table|ioctl) (provider|user):/{ s/[0-9.]+/N/g; s/ +/ /g; }'
 calls='s/^(  calls: table 1, ioctl) [0-9]+/\1 N/' # grows with the list of facts
-masked=$(echo "$out" | sed -E -e 's/(--summary) .*/\1 build/' -e "$figures" -e "$calls")
+masked=$(echo "$out" | sed -E -e 's,^\$ .*(/scripts/compare --summary),$ ..\1,' -e "$figures" -e "$calls")
 if [ -n "$write" ]; then
 	echo "$masked" >"$root/tests/demo.txt"
 else
