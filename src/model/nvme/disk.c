@@ -55,6 +55,9 @@ int nvme_disk_open(struct nvme_disk *disk, const char *path, uint64_t size, bool
 	int ret;
 
 	disk->read_only = read_only;
+	if (size % NVME_BLOCK)
+		return dfd_error_set(err, -EINVAL,
+				     "model:nvme: size=%" PRIu64 " is not a multiple of 512", size);
 	ret = open_file(disk, path, size);
 	if (ret)
 		return refuse(disk, path, ret, strerror(-ret), err);

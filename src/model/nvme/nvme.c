@@ -130,40 +130,47 @@ static uint64_t hash(const char *text)
 	return h;
 }
 
+static int check_serial(const char *serial, struct dfd_error *err)
+{
+	size_t len = strlen(serial);
+
+	for (const char *c = serial; *c; c++)
+		len = *c > ' ' && *c <= '~' ? len : 0;
+	if (!len || len > NVME_SERIAL)
+		return dfd_error_set(
+			err, -EINVAL,
+			"model:nvme: serial=%s is not 1 to %u visible ASCII characters", serial,
+			NVME_SERIAL);
+	return 0;
+}
+
 /* Two controllers of one machine must differ, and each must be the same tomorrow. */
-static int set_identity(struct nvme *n, const char *serial, const char *path, struct dfd_error *err)
+static void set_identity(struct nvme *n, const char *serial, const char *path)
 {
 	char *full = realpath(path, NULL);
 
-	snprintf(n->serial, sizeof(n->serial), "%016" PRIX64, hash(full ? full : path));
+	if (serial)
+		snprintf(n->serial, sizeof(n->serial), "%s", serial);
+	else
+		snprintf(n->serial, sizeof(n->serial), "%016" PRIX64, hash(full ? full : path));
 	free(full);
-	if (serial) {
-		size_t len = strlen(serial);
-
-		for (const char *c = serial; *c; c++)
-			len = *c > ' ' && *c <= '~' ? len : 0;
-		if (!len || len > NVME_SERIAL)
-			return dfd_error_set(err, -EINVAL,
-					     "model:nvme: serial=%s is not 1 to %u visible ASCII "
-					     "characters",
-					     serial, NVME_SERIAL);
-		memcpy(n->serial, serial, len + 1);
-	}
 	dfd_reg_store(n->uuid, 8, hash(n->serial));
 	dfd_reg_store(n->uuid + 8, 8, ~hash(n->serial));
 	n->uuid[6] = (uint8_t)(0x80 | (n->uuid[6] & 0x0f)); /* version 8: made our own way */
 	n->uuid[8] = (uint8_t)(0x80 | (n->uuid[8] & 0x3f));
-	return 0;
 }
 
 /* The buffers stay untouched pages until they are used. */
 static int init(struct nvme *n, const union dfd_option_value *values, struct dfd_error *err)
 {
-	const char *path = values[OPTION_IMAGE].text;
+	const char *path = values[OPTION_IMAGE].text, *serial = values[OPTION_SERIAL].text;
 	int ret;
 
-	if (!path || !*path)
+	if (!path)
 		return dfd_error_set(err, -EINVAL, "model:nvme: say which file: image=FILE");
+	ret = serial ? check_serial(serial, err) : 0;
+	if (ret)
+		return ret;
 	n->buffers = calloc(NVME_REQUESTS, NVME_MAX_DATA);
 	if (!n->buffers)
 		return dfd_error_set(err, -ENOMEM, "out of memory");
@@ -174,7 +181,9 @@ static int init(struct nvme *n, const union dfd_option_value *values, struct dfd
 	nvme_clear(n);
 	ret = nvme_disk_open(&n->disk, path, values[OPTION_SIZE].number,
 			     values[OPTION_READONLY].number, err);
-	return ret ? ret : set_identity(n, values[OPTION_SERIAL].text, path, err);
+	if (!ret)
+		set_identity(n, serial, path);
+	return ret;
 }
 
 static int nvme_create(const union dfd_option_value *values, struct dfd_device **out,
