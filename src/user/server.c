@@ -8,6 +8,7 @@
  * the others. Once a second clients are looked at that have begun something and do not go on.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,11 +230,20 @@ static void pause_listener(struct export *e, bool paused)
 	tick_while_needed(e->srv);
 }
 
+static bool hung_up(const struct export *e)
+{
+	struct pollfd p = { .fd = e->session.conn.fd };
+
+	return e->has_client && poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
+}
+
 static void welcome(struct export *e)
 {
 	int fd;
 
-	talk(e, true); /* it may have gone, and we not know yet */
+	/* The old one may have gone, with something left to take. */
+	while (hung_up(e))
+		talk(e, true);
 	fd = accept4(e->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What a server may do to a client, and must not get away with. usage: lying.py DEVFD LSVFIO EDU
+
+Stands between a client and a server and spoils one answer at a time. The client may fail, with one
+sentence, or not care; it may not crash, and it may not hang.
+"""
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+
+import wire
+
+DEVFD, LSVFIO, EDU = sys.argv[1:]
+
+
+def changed(at, fmt, value):
+    def spoil(data):
+        data = bytearray(data)
+        if len(data) >= at + struct.calcsize(fmt):
+            struct.pack_into(fmt, data, at, value)
+        return bytes(data)
+    return spoil
+
+
+def call(command, body=b"", flags=0):
+    return lambda data: wire.message(command, body, 7, flags) + data
+
+
+SPOILS = {
+    "nothing": lambda data: b"",
+    "half": lambda data: data[:len(data) // 2],
+    "header": lambda data: data[:16],
+    "small size": changed(4, "<I", 8),
+    "huge size": changed(4, "<I", 0xffffffff),
+    "other id": changed(0, "<H", 4711),
+    "other command": changed(2, "<H", 99),
+    "a type that is none": changed(8, "<I", 5),
+    "error 0": lambda data: changed(12, "<I", 0)(changed(8, "<I", 0x21)(data)),
+    "error -1": lambda data: changed(12, "<I", 0xffffffff)(changed(8, "<I", 0x21)(data)),
+    "ones": lambda data: data[:16] + b"\xff" * (len(data) - 16),
+    "zeros": lambda data: data[:16] + bytes(len(data) - 16),
+    "too short": lambda data: changed(4, "<I", 20)(data[:20].ljust(20, b"\0")),
+    "too long": lambda data: changed(4, "<I", len(data) + 4096)(data + b"\xaa" * 4096),
+    "huge argsz": changed(16, "<I", 0xffffffff),
+    "chain to itself": changed(16 + 12, "<I", 32),
+    "huge number": changed(16 + 8, "<Q", 0xffffffffffffffff),
+    "twice": lambda data: data + data,
+    "read of no memory": call(wire.DMA_READ, struct.pack("<QQ", 1 << 60, 4096)),
+    "read of too much": call(wire.DMA_READ, struct.pack("<QQ", 0x1000, 1 << 60)),
+    "read around the end": call(wire.DMA_READ, struct.pack("<QQ", (1 << 64) - 8, 16)),
+    "short read": call(wire.DMA_READ, b"x"),
+    "write of no memory": call(wire.DMA_WRITE, struct.pack("<QQ", 1 << 60, 4) + b"abcd"),
+    "write of less": call(wire.DMA_WRITE, struct.pack("<QQ", 0x1000, 5) + b"abcd"),
+    "a client's command": call(wire.RESET),
+    "unknown command": call(99, bytes(100)),
+    "silent command": call(99, bytes(100), 0x10),
+}
+# A client that lives on after them; the driver's output must then be right.
+HARMLESS = {"read of no memory", "read of too much", "read around the end", "short read",
+            "write of no memory", "write of less", "a client's command", "unknown command",
+            "silent command"}
+
+
+class Between:
+    """Spoils answer number @which of every connection."""
+
+    def __init__(self, server):
+        self.server = server
+        self.path = os.path.join(server.dir, "between")
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(8)
+        self.which, self.spoil, self.answers = 0, None, 0
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            client, _ = self.listener.accept()
+            try:
+                self.forward(client)
+            except OSError:
+                pass
+            client.close()
+
+    def forward(self, client):
+        with socket.socket(socket.AF_UNIX) as server:
+            server.connect(self.server.path)
+            self.answers = 0
+            threading.Thread(target=self.backward, args=(server, client), daemon=True).start()
+            while True:
+                data, fds, _, _ = socket.recv_fds(client, 1 << 16, 16)
+                if not data:
+                    break
+                data = self.calls(data)
+                if data:
+                    socket.send_fds(server, [data], fds)
+                for fd in fds:
+                    os.close(fd)
+            server.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    def calls(data):
+        """Without the answers to calls that the server knows nothing of."""
+        out, at = b"", 0
+        while len(data) - at >= 16:
+            size, flags = struct.unpack_from("<II", data, at + 4)
+            if not flags & 1:
+                out += data[at:at + size]
+            at += size
+        return out
+
+    def backward(self, server, client):
+        ended = False
+        try:
+            while not ended:
+                data, fds, _, _ = socket.recv_fds(server, 1 << 21, 16)
+                if not data:
+                    break
+                if self.answers == self.which and self.spoil:
+                    whole, data = data, self.spoil(data)
+                    ended = len(data) < len(whole)
+                self.answers += 1
+                if data:
+                    socket.send_fds(client, [data], fds)
+                for fd in fds:
+                    os.close(fd)
+            client.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True, timeout=9)
+
+
+def main():
+    failed = 0
+    for model, command, step in (("model:shapes", [LSVFIO, "--via=both"], 3),
+                                 ("model:edu", [EDU], 9)):
+        with wire.Server(DEVFD, model) as server:
+            between = Between(server)
+            tail = ["10"] if command[0] == EDU else []
+            right = run(*command, "user:" + between.path, *tail)
+            assert right.returncode == 0, right
+            total = between.answers
+            for name, between.spoil in SPOILS.items():
+                for between.which in range(0, total, step):
+                    try:
+                        out = run(*command, "user:" + between.path, *tail)
+                    except subprocess.TimeoutExpired:
+                        print(f"{command[0]}: answer {between.which}: {name}: hangs")
+                        failed += 1
+                        continue
+                    good = out.returncode in (0, 1) and out.stderr.count("\n") <= out.returncode
+                    if name in HARMLESS and between.which:
+                        good = good and out.stdout == right.stdout
+                    if not good:
+                        print(f"{command[0]}: answer {between.which}: {name}: {out}")
+                        failed += 1
+    return 1 if failed else 0
+
+
+sys.exit(main())
