@@ -13,13 +13,15 @@ import time
 import machine
 
 DISK_SIZE = 8 << 20
+SERIAL_SIZE = 10000  # what the guest sends to a serial card
 LIMIT = 300  # seconds for one part; the first one boots twice
 START = 10   # seconds for a server until it listens
 END = 5      # and until it has ended after SIGTERM
 
-# The servers see the guest's memory as files. The guest may reboot.
-MACHINE = ["-object", "memory-backend-memfd,id=ram,size=512M,share=on",
-           "-machine", "memory-backend=ram", "-action", "reboot=reset"]
+REBOOT = ["-action", "reboot=reset"]
+# Servers get the guest's memory as a file.
+SHARED = ["-object", "memory-backend-memfd,id=ram,size=512M,share=on",
+          "-machine", "memory-backend=ram"]
 IOMMU = ["-device", "intel-iommu,intremap=on,caching-mode=on"]
 # A guest whose disk has gone shall find out in seconds. It may read BARs through /dev/mem.
 APPEND = "nvme_core.io_timeout=5 nvme_core.admin_timeout=5 iomem=relaxed"
@@ -66,47 +68,63 @@ class Test:
     def __init__(self, tests, qemu, kernel, modules):
         self.tests, self.tally = tests, tests.tally
         self.qemu, self.kernel = qemu, kernel
+        self.servers = {}
         self.wanted = os.urandom(DISK_SIZE)
         self.image = tests.folder / "nvme.img"
         self.image.write_bytes(bytes(DISK_SIZE))
+        self.sent = tests.folder / "serial.txt"
         (tests.folder / "disk").write_bytes(self.wanted)
         tests.expected.append(f"--file=/expect/disk={tests.folder / 'disk'}")
         self.initrd = tests.initramfs("user", *modules)
 
-    def run(self):
+    def serve(self):
+        """All servers by name, in the order of their slots in the guest, from 1 on."""
+        addresses = {
+            "edu": "model:edu",
+            "nvme": f"model:nvme,image={self.image}",
+            "echoing": "model:uart",
+            "writing": f"model:uart,backend=file={self.sent}",
+        }
         devfd, folder = self.tests.build / "tools/devfd", self.tests.folder
-        servers = [Server(devfd, "edu", "model:edu", folder),
-                   Server(devfd, "nvme", f"model:nvme,image={self.image}", folder)]
+        for name, address in addresses.items():
+            self.servers[name] = Server(devfd, name, address, folder)
+
+    def run(self):
         try:
-            self.parts(*servers)
+            self.serve()
+            self.parts()
         finally:
-            status = {server.name: server.stop() for server in servers}
-        self.tally.check("user/edu-server-ends",
-                         None if status["edu"] == 0 else f"exit status {status['edu']}")
+            status = {name: server.stop() for name, server in self.servers.items()}
+        del status["nvme"]  # was killed
+        self.tally.check("user/servers-end", f"exit status {status}" if any(status.values())
+                         or None in status.values() else None)
 
-    def parts(self, edu, nvme):
-        boot = self.part(1, "intel_iommu=on", IOMMU, edu, nvme)
-        self.tally.check("user-1/killed", None if boot.status == -signal.SIGKILL
+    def parts(self):
+        boot = self.part("reboot", "intel_iommu=on", SHARED + IOMMU + REBOOT)
+        self.tally.check("user-reboot/killed", None if boot.status == -signal.SIGKILL
                          else f"QEMU's exit status is {boot.status}")
-        for server in (edu, nvme):
-            self.tally.check(f"user-1/{server.name}-server-stays", server.problem())
-        self.compare("user-1/image")
-        self.part(2, "intel_iommu=off", [], edu, nvme)
-        self.tally.check("user-2/edu-server-stays", edu.problem())
-        self.compare("user-2/image")
+        self.compare("user-reboot/serial-sent", self.sent, self.wanted[:SERIAL_SIZE])
+        self.part("messages", "intel_iommu=off", [])
+        self.part("death", "intel_iommu=off", SHARED, {"nvme"})
 
-    def part(self, number, append, devices, edu, nvme):
-        name = f"user-{number}"
-        append = self.tests.append("user", f"devfd.part={number} {APPEND} {append}")
-        boot = machine.run(self.kernel, self.initrd, append,
-                           [*MACHINE, *devices, *edu.device(1), *nvme.device(2)],
-                           self.tests.folder / name, LIMIT, self.qemu,
-                           {"edu": edu.process, "nvme": nvme.process})
+    def part(self, name, append, devices, killed=frozenset()):
+        """One QEMU on all servers. All but the killed ones, and the image, are well after it."""
+        append = self.tests.append("user", f"devfd.part={name} {APPEND} {append}")
+        name = f"user-{name}"
+        for slot, server in enumerate(self.servers.values(), 1):
+            devices = devices + server.device(slot)
+        boot = machine.run(self.kernel, self.initrd, append, devices, self.tests.folder / name,
+                           LIMIT, self.qemu,
+                           {name: server.process for name, server in self.servers.items()})
         print(f"{name}: {self.kernel.name}: {boot.seconds:.1f} s")
         self.tests.judge(name, boot)
+        for server in self.servers.values():
+            if server.name not in killed:
+                self.tally.check(f"{name}/{server.name}-server-stays", server.problem())
+        self.compare(f"{name}/image", self.image, self.wanted)
         return boot
 
-    def compare(self, name):
-        """The disk as the host sees it."""
-        there = self.image.read_bytes()
-        self.tally.check(name, None if there == self.wanted else "not what the guest has written")
+    def compare(self, name, path, wanted):
+        """What the guest has written, as the host sees it."""
+        there = path.read_bytes()
+        self.tally.check(name, None if there == wanted else f"{path} holds other bytes")

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 # Devices that processes of the host serve to QEMU by vfio-user, under the drivers of a stock
-# kernel. devfd.part=N on the kernel's command line: each part is one QEMU.
+# kernel. devfd.part=NAME on the kernel's command line: each part is one QEMU.
 . /lib.sh
 . /edu.sh
 edu=0000:00:01.0
 nvme=0000:00:02.0
+echoing=0000:00:03.0 # a serial card that brings back what it is sent
+writing=0000:00:04.0 # one that writes it to a file of the host
 disk=/dev/nvme0n1
 wanted=/expect/disk
-part=$(sed -n 's/.*devfd.part=\([0-9]*\).*/\1/p' /proc/cmdline)
+part=$(sed -n 's/.*devfd.part=\([a-z]*\).*/\1/p' /proc/cmdline)
 
 has_disk() {
 	[ -b $disk ]
@@ -57,7 +59,41 @@ find_nvme() {
 	note nvme "$(cat /sys/class/nvme/nvme0/model)"
 }
 
-# ---- part 1: an IOMMU in the guest; the guest reboots once; QEMU dies while it writes ----
+# ---- serial cards ----
+
+port_of() { # BDF
+	local port
+	for port in /sys/class/tty/ttyS*; do
+		readlink -f "$port" | grep -q "/$1/" && basename "$port"
+	done
+}
+
+open_port() { # BDF
+	same serial "$(driver "$1")" || return 1
+	port=/dev/$(port_of "$1")
+	stty -F "$port" raw -echo 115200
+}
+
+# More than one FIFO at a time, so that interrupts have to come.
+echoes() {
+	local reader
+	open_port $echoing || return 1
+	head -c 3000 $wanted >/tmp/sent
+	head -c 3000 "$port" >/tmp/echo &
+	reader=$!
+	sleep 0.5
+	cat /tmp/sent >"$port"
+	wait_for cmp -s /tmp/sent /tmp/echo && return
+	kill $reader
+	cmp /tmp/sent /tmp/echo
+}
+
+sends() {
+	open_port $writing || return 1
+	timeout 60 sh -c "head -c 10000 $wanted >$port"
+}
+
+# ---- reboot: an IOMMU in the guest, which reboots once; QEMU dies while it writes ----
 
 is_blank() {
 	[ "$(head -c 4096 $disk | tr -d '\0' | wc -c)" = 0 ]
@@ -77,6 +113,8 @@ after_reboot() {
 	check nvme-write-after-reboot fill_and_compare $wanted
 	bind $edu vfio-pci
 	edu_checks $edu
+	check serial-echo echoes
+	check serial-send sends
 	(while :; do fill $wanted; done) &
 	sleep 0.5
 	echo done >$report
@@ -84,7 +122,15 @@ after_reboot() {
 	sleep 60
 }
 
-# ---- part 2: no IOMMU, the same servers; then the NVMe server dies ----
+# ---- messages: the servers cannot see the guest's memory, and ask QEMU for each piece ----
+
+by_messages() {
+	check nvme-next-client holds $wanted
+	check nvme-write fill_and_compare /tmp/zeros
+	check nvme-reset-writing reset_while_writing
+}
+
+# ---- death: no IOMMU, the same servers; then the NVMe server dies ----
 
 # An identity register, by the driver's way to BARs: the command register first.
 edu_identity() {
@@ -99,10 +145,9 @@ read_fails() {
 	[ $? != 0 ]
 }
 
-next_client() {
+server_dies() {
 	check edu-next-client edu_identity
 	check nvme-next-client holds $wanted
-	dd if=/dev/zero of=/tmp/zeros bs=64k count=$(($(stat -c %s $wanted) / 65536)) status=none
 	check nvme-zeros fill_and_compare /tmp/zeros
 	check nvme-write-again fill_and_compare $wanted
 	echo "kill nvme" >$report
@@ -111,8 +156,10 @@ next_client() {
 	check edu-beside edu_identity
 }
 
+dd if=/dev/zero of=/tmp/zeros bs=64k count=$(($(stat -c %s $wanted) / 65536)) status=none
 find_nvme
 case $part in
-1) if is_blank; then before_reboot; else after_reboot; fi ;;
-2) next_client ;;
+reboot) if is_blank; then before_reboot; else after_reboot; fi ;;
+messages) by_messages ;;
+death) server_dies ;;
 esac
