@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A hostile driver against model:nvme, the same one each time.
- * usage: nvme-mutate COUNT [SEED]
+ * usage: nvme-mutate COUNT [SEED]    with an even SEED doorbells are mapped
  *
  * COUNT damaged commands go to queues that the commands themselves overwrite, create and delete,
  * among writes to registers, resets, memory that comes and goes, and answers by message that are
@@ -41,6 +41,7 @@ struct session {
 		uint64_t offset;
 		size_t len;
 	} late[DFD_MAX_DMA_INFLIGHT];
+	uint32_t *page; /* mapped doorbells, or NULL */
 	uint32_t tails[4];
 	unsigned long completions, allocated;
 };
@@ -253,6 +254,8 @@ static void disturb(struct session *s)
 		break;
 	case 3:
 		put(s, DOORBELLS + 4 * below(s, 1024), below(s, 2048));
+		if (s->page)
+			s->page[below(s, PAGE / 4)] = below(s, 2048);
 		break;
 	case 4:
 		if (dfd_dma_unmap(s->dev, IOVA, SIZE, NULL))
@@ -328,21 +331,29 @@ int main(int argc, char **argv)
 	int image = memfd_create("image", MFD_CLOEXEC);
 	struct dfd_error err;
 	char address[96];
+	void *page = NULL;
 
 	if (!count) {
 		fprintf(stderr, "usage: nvme-mutate COUNT [SEED]\n");
 		return 2;
 	}
-	snprintf(address, sizeof(address), "model:nvme,serial=fuzz,image=/proc/self/fd/%d", image);
+	snprintf(address, sizeof(address), "model:nvme,serial=fuzz,image=/proc/self/fd/%d%s", image,
+		 s.seed % 2 ? "" : ",doorbells=mapped");
 	s.memory = malloc(SIZE);
 	if (image < 0 || ftruncate(image, 1 << 20) || !s.memory)
 		die("no memory");
 	if (dfd_open(address, &s.dev, &err))
 		die(err.text);
+	if (!(s.seed % 2) &&
+	    dfd_region_mmap(s.dev, DFD_PCI_BAR0, DOORBELLS, PAGE, PROT_READ | PROT_WRITE, &page))
+		die("doorbells cannot be mapped");
+	s.page = page;
 	dfd_dma_watch(s.dev, count_completion, &s);
 	for (unsigned long i = 0; i < count; i += SESSION)
 		run_session(&s);
 	dfd_device_close(s.dev);
+	if (page)
+		munmap(page, PAGE);
 	free(s.memory);
 	close(image);
 	if (s.allocated)

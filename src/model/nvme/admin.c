@@ -49,6 +49,7 @@ static uint16_t create_cq(struct nvme_request *r)
 		return status;
 	if (high(c->cdw[11]) >= NVME_QUEUES)
 		return NVME_INVALID_VECTOR;
+	nvme_doorbells_set(n, 2u * id + 1, 0);
 	n->cq[id] = (struct nvme_cq){
 		.iova = c->prp[0],
 		.size = high(c->cdw[10]) + 1,
@@ -73,6 +74,7 @@ static uint16_t create_sq(struct nvme_request *r)
 		return status;
 	if (!n->cq[cqid].size)
 		return NVME_INVALID_CQ;
+	nvme_doorbells_set(n, 2u * id, 0);
 	n->sq[id] = (struct nvme_sq){
 		.iova = c->prp[0],
 		.size = high(c->cdw[10]) + 1,

@@ -49,8 +49,22 @@ static ssize_t bar_write(struct dfd_device *dev, uint32_t index, uint64_t offset
 
 static void timer(struct dfd_device *dev, unsigned int id)
 {
-	(void)id;
-	nvme_work(dfd_device_priv(dev));
+	struct nvme *n = dfd_device_priv(dev);
+
+	if (id == NVME_TIMER_DOORBELLS)
+		nvme_doorbells_poll(n);
+	else
+		nvme_work(n);
+}
+
+static int bar_map(struct dfd_device *dev, uint32_t index, int *fd, uint64_t *offset)
+{
+	const struct nvme *n = dfd_device_priv(dev);
+
+	(void)index;
+	*fd = n->doorbells.fd;
+	*offset = 0;
+	return *fd < 0 ? -EOPNOTSUPP : 0;
 }
 
 /* DMA was cancelled before, so that no request need be waited for. */
@@ -66,6 +80,7 @@ static int reset(struct dfd_device *dev)
 static void nvme_free(struct nvme *n)
 {
 	nvme_disk_close(&n->disk);
+	nvme_doorbells_close(&n->doorbells);
 	free(n->buffers);
 	free(n);
 }
@@ -80,6 +95,7 @@ static const struct dfd_device_ops nvme_ops = {
 	.name = "nvme",
 	.region_read = bar_read,
 	.region_write = bar_write,
+	.region_map = bar_map,
 	.timer = timer,
 	.reset = reset,
 	.close = close_device,
@@ -87,7 +103,14 @@ static const struct dfd_device_ops nvme_ops = {
 
 /* ---- making one ---- */
 
-enum nvme_option { OPTION_IMAGE, OPTION_SIZE, OPTION_SERIAL, OPTION_READONLY, NUM_OPTIONS };
+enum nvme_option {
+	OPTION_IMAGE,
+	OPTION_SIZE,
+	OPTION_SERIAL,
+	OPTION_READONLY,
+	OPTION_DOORBELLS,
+	NUM_OPTIONS
+};
 
 static const struct dfd_model_option nvme_options[NUM_OPTIONS] = {
 	[OPTION_IMAGE] = { "image", DFD_OPTION_TEXT, .help = "the file with the blocks; needed" },
@@ -97,10 +120,14 @@ static const struct dfd_model_option nvme_options[NUM_OPTIONS] = {
 			    .help = "serial number, up to 20 characters; else one made of "
 				    "the path" },
 	[OPTION_READONLY] = { "readonly", DFD_OPTION_BOOL, .help = "refuse to write" },
+	[OPTION_DOORBELLS] = { "doorbells", DFD_OPTION_TEXT,
+			       .help = "mapped: drivers may map them, service polls them; "
+				       "registers" },
 };
 
-static int describe(const struct dfd_desc **desc, struct dfd_error *err)
+static int describe(bool mapped, const struct dfd_desc **desc, struct dfd_error *err)
 {
+	const struct dfd_area area = { .offset = NVME_DOORBELLS, .size = NVME_PAGE };
 	struct dfd_desc_builder *b = dfd_desc_builder_new(DFD_BUS_PCI);
 
 	dfd_desc_add_flags(b, DFD_DEVICE_RESET);
@@ -112,7 +139,11 @@ static int describe(const struct dfd_desc **desc, struct dfd_error *err)
 	dfd_desc_set_num(b, DFD_FACT_REVISION_ID, 1);
 	dfd_desc_set_num(b, DFD_FACT_MSIX_VECTORS, NVME_QUEUES);
 	dfd_desc_set_str(b, DFD_FACT_NAME, "nvme");
-	dfd_desc_add_region(b, &(struct dfd_region){ .index = DFD_PCI_BAR0, .size = BAR_SIZE });
+	dfd_desc_add_region(b, &(struct dfd_region){ .index = DFD_PCI_BAR0,
+						     .flags = mapped ? DFD_REGION_MAPPABLE : 0,
+						     .size = BAR_SIZE,
+						     .areas = mapped ? &area : NULL,
+						     .num_areas = mapped });
 	dfd_desc_add_region(b, &(struct dfd_region){ .index = DFD_PCI_CONFIG, .size = 256 });
 	dfd_desc_add_irq(b, &(struct dfd_irq){ .index = DFD_PCI_INTX,
 					       .count = 1,
@@ -160,6 +191,21 @@ static void set_identity(struct nvme *n, const char *serial, const char *path)
 	n->uuid[8] = (uint8_t)(0x80 | (n->uuid[8] & 0x3f));
 }
 
+static int init_doorbells(struct nvme *n, const char *kind, struct dfd_error *err)
+{
+	int ret;
+
+	if (!kind || !strcmp(kind, "registers"))
+		return 0;
+	if (strcmp(kind, "mapped") != 0)
+		return dfd_error_set(err, -EINVAL,
+				     "model:nvme: doorbells=%s is neither registers nor mapped",
+				     kind);
+	ret = nvme_doorbells_open(&n->doorbells);
+	return ret ? dfd_error_set(err, ret, "model:nvme: memory for doorbells: %s", strerror(-ret))
+		   : 0;
+}
+
 /* The buffers stay untouched pages until they are used. */
 static int init(struct nvme *n, const union dfd_option_value *values, struct dfd_error *err)
 {
@@ -169,6 +215,8 @@ static int init(struct nvme *n, const union dfd_option_value *values, struct dfd
 	if (!path)
 		return dfd_error_set(err, -EINVAL, "model:nvme: say which file: image=FILE");
 	ret = serial ? check_serial(serial, err) : 0;
+	if (!ret)
+		ret = init_doorbells(n, values[OPTION_DOORBELLS].text, err);
 	if (ret)
 		return ret;
 	n->buffers = calloc(NVME_REQUESTS, NVME_MAX_DATA);
@@ -198,10 +246,10 @@ static int nvme_create(const union dfd_option_value *values, struct dfd_device *
 
 	if (!n)
 		return dfd_error_set(err, -ENOMEM, "out of memory");
-	n->disk.fd = -1;
+	n->disk.fd = n->doorbells.fd = -1;
 	ret = init(n, values, err);
 	if (!ret)
-		ret = describe(&desc, err);
+		ret = describe(n->doorbells.page, &desc, err);
 	if (!ret) {
 		ret = dfd_model_new(desc, &nvme_ops, n, &setup, out, err);
 		dfd_desc_unref(desc);

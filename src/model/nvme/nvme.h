@@ -3,8 +3,8 @@
  * model:nvme, an NVMe 1.4 controller with one namespace in a file; for src/model/nvme/ alone.
  *
  * nvme.c makes the device, registers.c holds the state of the controller, queue.c takes commands
- * from queues and gives completions back, prp.c moves their data, admin.c, identify.c, features.c,
- * log.c and io.c are the commands, disk.c is the file.
+ * from queues and gives completions back, prp.c moves their data, doorbells.c lets drivers map the
+ * doorbells, admin.c, identify.c, features.c, log.c and io.c are the commands, disk.c is the file.
  *
  * Theory of operation: a doorbell only arms a timer of 0 ns; nvme_work() then takes a bounded
  * number of commands, one queue after the other, and comes back if more are left. Each command
@@ -19,6 +19,8 @@
  */
 #ifndef NVME_NVME_H
 #define NVME_NVME_H
+
+#include <stdatomic.h>
 
 #include "model/model.h"
 #include "model/nvme/spec.h"
@@ -42,6 +44,13 @@ struct nvme_disk {
 	int fd;
 	bool read_only;
 	uint64_t blocks;
+};
+
+/** struct nvme_doorbells - with doorbells=mapped: @page in the file @fd, and what was last seen */
+struct nvme_doorbells {
+	int fd;
+	_Atomic uint32_t *page; /* NULL: doorbells are registers only */
+	uint32_t seen[2 * NVME_QUEUES];
 };
 
 /** struct nvme_sq - a submission queue; @size 0: does not exist */
@@ -135,6 +144,7 @@ struct nvme_stats {
 struct nvme {
 	struct dfd_device *dev;
 	struct nvme_disk disk;
+	struct nvme_doorbells doorbells;
 	char serial[NVME_SERIAL + 1];
 	uint8_t uuid[16];
 	uint8_t *buffers;
@@ -150,6 +160,8 @@ struct nvme {
 	struct nvme_cq cq[NVME_QUEUES];
 	uint32_t features[NVME_NUM_FEATURES];
 };
+
+enum nvme_timer { NVME_TIMER_WORK, NVME_TIMER_DOORBELLS };
 
 static inline struct dfd_host *nvme_host(const struct nvme *n)
 {
@@ -182,6 +194,14 @@ void nvme_drop(struct nvme *n, const struct nvme_sq *sq);
 bool nvme_busy(const struct nvme *n, const struct nvme_sq *sq);
 /** INTx follows the completion queues. */
 void nvme_update_line(struct nvme *n);
+
+/* doorbells.c */
+int nvme_doorbells_open(struct nvme_doorbells *d);
+void nvme_doorbells_close(struct nvme_doorbells *d);
+/** The page holds @value, and that is no news. */
+void nvme_doorbells_set(struct nvme *n, uint32_t number, uint32_t value);
+/** Look at the page now and from now on. */
+void nvme_doorbells_poll(struct nvme *n);
 
 /* prp.c */
 /** Move the first @len bytes of r->data from or to the driver, then call @then. */

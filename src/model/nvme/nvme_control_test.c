@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of the controller: registers, interrupts, resets, and memory that answers late. */
+#include <sys/mman.h>
+
 #include "model/nvme/nvme_test.h"
 
 static const struct command flush = { .opcode = NVME_FLUSH, .nsid = 1 };
@@ -225,6 +227,42 @@ static void test_bad_doorbells(void **state)
 	rig_free(g);
 }
 
+/* The driver writes to memory, and the next service sees it. */
+static void test_mapped_doorbells(void **state)
+{
+	struct rig *g = rig_ready(",doorbells=mapped", false);
+	volatile uint32_t *page;
+	uint16_t cid, status;
+	struct dfd_error err;
+	void *addr;
+
+	(void)state;
+	assert_int_equal(dfd_region_mmap(g->dev, 0, 0, 4096, PROT_READ, &addr), -EINVAL);
+	assert_int_equal(
+		dfd_region_mmap(g->dev, 0, NVME_DOORBELLS, 4096, PROT_READ | PROT_WRITE, &addr), 0);
+	page = addr;
+	assert_int_equal(io(g, flush), NVME_OK);
+	assert_int_equal(le32toh(page[2]), 1);
+	memcpy(g->memory + IOSQ + 64, g->memory + IOSQ, 64);
+	page[2] = htole32(2);
+	dfd_device_service(g->dev);
+	dfd_device_service(g->dev);
+	assert_true(reap(g, &g->io, &cid, &status));
+	assert_int_equal(status, NVME_OK);
+	page[2] = page[3] = page[1000] = 0xffffffff; /* nonsense is refused as in registers */
+	dfd_device_service(g->dev);
+	assert_int_equal(get32(g->dev, NVME_CSTS), NVME_CSTS_RDY);
+	put32(g->dev, NVME_CC, 0);
+	assert_int_equal(page[2], 0);
+	enable(g);
+	create_io_queue(g);
+	assert_int_equal(io(g, flush), NVME_OK);
+	munmap(addr, 4096);
+	assert_int_equal(dfd_model_open("nvme,image=x,doorbells=rung", &g->dev, &err), -EINVAL);
+	assert_string_equal(err.text, "model:nvme: doorbells=rung is neither registers nor mapped");
+	rig_free(g);
+}
+
 /* ---- memory by message that answers late ---- */
 
 static void serve(struct rig *g, int rounds)
@@ -397,6 +435,7 @@ int main(void)
 		cmocka_unit_test(test_intx),
 		cmocka_unit_test(test_full_completion_queue),
 		cmocka_unit_test(test_bad_doorbells),
+		cmocka_unit_test(test_mapped_doorbells),
 		cmocka_unit_test(test_late_answers),
 		cmocka_unit_test(test_reset_waits),
 		cmocka_unit_test(test_enable_during_reset),

@@ -14,7 +14,7 @@
 
 void nvme_kick(struct nvme *n)
 {
-	dfd_timer(nvme_host(n), 0, 0);
+	dfd_timer(nvme_host(n), NVME_TIMER_WORK, 0);
 }
 
 /* ---- requests ---- */

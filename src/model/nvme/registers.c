@@ -32,6 +32,8 @@ void nvme_clear(struct nvme *n)
 	n->next_sq = 0;
 	memset(n->sq, 0, sizeof(n->sq));
 	memset(n->cq, 0, sizeof(n->cq));
+	for (uint32_t i = 0; i < 2 * NVME_QUEUES; i++)
+		nvme_doorbells_set(n, i, 0);
 	nvme_features_init(n);
 }
 
@@ -61,6 +63,7 @@ static void enable(struct nvme *n)
 		.iova = n->acq, .size = (n->aqa >> 16) + 1, .interrupts = true, .phase = true
 	};
 	n->csts |= NVME_CSTS_RDY;
+	nvme_doorbells_poll(n);
 }
 
 /* A controller reset keeps the admin queue's registers. */
@@ -168,7 +171,11 @@ void nvme_register_write(struct nvme *n, uint64_t offset, uint32_t value)
 		n->acq = with_half(n->acq, offset, value);
 		break;
 	default:
-		if (offset >= NVME_DOORBELLS)
-			nvme_doorbell(n, (uint32_t)(offset - NVME_DOORBELLS) / 4, value);
+		if (offset >= NVME_DOORBELLS) {
+			uint32_t number = (uint32_t)(offset - NVME_DOORBELLS) / 4;
+
+			nvme_doorbells_set(n, number, value);
+			nvme_doorbell(n, number, value);
+		}
 	}
 }
