@@ -65,7 +65,7 @@ static int add_path(struct run *run, const char *text, size_t len)
 /* The program may have gone to another directory when it opens the device. */
 static int add_address(struct run *run, const char *text)
 {
-	static const char *const named_by_files[] = { "file:", "dtb:" };
+	static const char *const named_by_files[] = { "file:", "dtb:", "user:" };
 	char cwd[PATH_MAX] = "";
 	size_t len = 0;
 

@@ -39,6 +39,7 @@ struct dfd_device_ops {
 	ssize_t (*region_write)(struct dfd_device *dev, uint32_t index, uint64_t offset,
 				const void *buf, size_t len);
 	/** The file behind the mappable areas: see dfd_region_backing(). The fd stays the device's.
+	 * It is handed to clients of a server where it is a memfd sealed against shrinking.
 	 */
 	int (*region_map)(struct dfd_device *dev, uint32_t index, int *fd, uint64_t *offset);
 	/** Arguments are checked against the description; the fds may still not be eventfds. */

@@ -9,18 +9,24 @@
 
 #include "user/session.h"
 
-/* A file that a stranger may have: plain memory, and the right to write it only where he may. */
+/*
+ * A file that a stranger may have: plain memory that he cannot cut short under us, and the right to
+ * write it only where he may.
+ */
 static bool shareable(struct dfd_device *dev, const struct dfd_region *r)
 {
 	uint64_t offset;
 	struct stat st;
-	int fd, mode;
+	int fd, mode, seals;
 
 	if (dfd_region_backing(dev, r->index, &fd, &offset) || fstat(fd, &st) ||
 	    !S_ISREG(st.st_mode))
 		return false;
 	mode = fcntl(fd, F_GETFL);
-	return mode >= 0 && !((r->flags & DFD_REGION_READ_ONLY) && (mode & O_ACCMODE) != O_RDONLY);
+	seals = fcntl(fd, F_GET_SEALS);
+	if (mode < 0 || seals < 0 || !(seals & F_SEAL_SHRINK))
+		return false;
+	return !(r->flags & DFD_REGION_READ_ONLY) || (mode & O_ACCMODE) == O_RDONLY;
 }
 
 static void copy_regions(struct dfd_desc_builder *b, struct dfd_device *dev)
