@@ -20,7 +20,7 @@
 
 #define SLICE_NS UINT64_C(500000)
 /* Taking down this much takes a fraction of a slice. */
-#define PIECE (UINT64_C(8) << 20)
+#define PIECE (UINT64_C(2) << 20)
 
 static int protection(uint32_t prot)
 {

@@ -21,20 +21,14 @@
 
 #include "util/iovamap.h"
 
-#define BITS	  9u
+#define BITS	  DFD_IOVAMAP_BITS
 #define SLOTS	  (1u << BITS)
 #define LOW_SHIFT 3u
-#define TOP_SHIFT 57u
+#define TOP_SHIFT DFD_IOVAMAP_TOP
 
 /* All that is pointed to starts with 64 bits, so the lowest bits of its address are free. */
-#define TAG_NODE ((uintptr_t)1)
-#define TAG_LIST ((uintptr_t)2)
-
-/** struct node - @count: ranges that touch its span */
-struct node {
-	size_t count;
-	uintptr_t slots[SLOTS];
-};
+#define TAG_NODE DFD_IOVAMAP_NODE
+#define TAG_LIST DFD_IOVAMAP_LIST
 
 /** struct list - two ranges or more, ascending; has room for the next power of two */
 struct list {
@@ -61,9 +55,9 @@ static bool is_list(uintptr_t slot)
 	return slot & TAG_LIST;
 }
 
-static struct node *to_node(uintptr_t slot)
+static struct dfd_iovamap_node *to_node(uintptr_t slot)
 {
-	return (struct node *)(slot - TAG_NODE);
+	return (struct dfd_iovamap_node *)(slot - TAG_NODE);
 }
 
 static struct list *to_list(uintptr_t slot)
@@ -94,32 +88,21 @@ static size_t limit(const struct dfd_iovamap *map)
 
 /* ---- looking up ---- */
 
-/* The first item that ends at or after @address, else the last one. */
-static const struct item *list_find(const struct list *list, uint64_t address)
+struct dfd_iova *dfd_iovamap_in_list(uintptr_t slot, uint64_t address)
 {
-	const struct item *item = list->items;
+	const struct item *item;
 
-	for (size_t n = list->count; n > 1;) {
+	if (!is_list(slot))
+		return NULL;
+	item = to_list(slot)->items;
+	for (size_t n = to_list(slot)->count; n > 1;) {
 		size_t half = n / 2;
 
 		item += item[half - 1].last < address ? half : 0;
 		n -= half;
 	}
-	return item;
-}
-
-struct dfd_iova *dfd_iovamap_find(const struct dfd_iovamap *map, uint64_t address)
-{
-	unsigned int shift = map->shift;
-	uintptr_t slot = map->root;
-	struct dfd_iova *range;
-
-	if (address > span(shift))
-		return NULL;
-	for (; is_node(slot); shift -= BITS)
-		slot = to_node(slot)->slots[slot_of(address, shift)];
-	range = is_list(slot) ? list_find(to_list(slot), address)->range : to_range(slot);
-	return range && address >= range->start && address <= range->last ? range : NULL;
+	/* The first that ends at or after the address, else the last one. */
+	return address >= item->range->start && address <= item->last ? item->range : NULL;
 }
 
 /**
@@ -301,9 +284,9 @@ static int slot_add(struct dfd_iovamap *map, uintptr_t *slot, unsigned int shift
 static void slot_remove(struct dfd_iovamap *map, uintptr_t *slot, unsigned int shift,
 			const struct part *part);
 
-static struct node *node_new(struct dfd_iovamap *map)
+static struct dfd_iovamap_node *node_new(struct dfd_iovamap *map)
 {
-	struct node *node = calloc(1, sizeof(*node));
+	struct dfd_iovamap_node *node = calloc(1, sizeof(*node));
 
 	map->nodes += node != NULL;
 	return node;
@@ -332,7 +315,7 @@ static struct part cut(const struct part *part, unsigned int shift, unsigned int
 			      last > part->last ? part->last : last };
 }
 
-static int node_add(struct dfd_iovamap *map, struct node *node, unsigned int shift,
+static int node_add(struct dfd_iovamap *map, struct dfd_iovamap_node *node, unsigned int shift,
 		    const struct part *part)
 {
 	unsigned int first = slot_of(part->first, shift), last = slot_of(part->last, shift);
@@ -357,7 +340,7 @@ static int split(struct dfd_iovamap *map, uintptr_t *slot, unsigned int shift, u
 {
 	const struct list *list = to_list(*slot);
 	const uint64_t low = address & ~span(shift), high = low | span(shift);
-	struct node *node = node_new(map);
+	struct dfd_iovamap_node *node = node_new(map);
 	int ret = node ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < list->count && !ret; i++) {
@@ -422,7 +405,7 @@ static int slot_add(struct dfd_iovamap *map, uintptr_t *slot, unsigned int shift
 static void node_remove(struct dfd_iovamap *map, uintptr_t *slot, unsigned int shift,
 			const struct part *part)
 {
-	struct node *node = to_node(*slot);
+	struct dfd_iovamap_node *node = to_node(*slot);
 	unsigned int first = slot_of(part->first, shift), last = slot_of(part->last, shift);
 
 	for (unsigned int i = first; i <= last; i++) {
@@ -456,7 +439,7 @@ static int grow(struct dfd_iovamap *map, uint64_t address)
 {
 	while (address > span(map->shift)) {
 		if (is_node(map->root)) {
-			struct node *node = node_new(map);
+			struct dfd_iovamap_node *node = node_new(map);
 
 			if (!node)
 				return -ENOMEM;
@@ -475,7 +458,7 @@ static void shrink(struct dfd_iovamap *map)
 	if (!map->root)
 		map->shift = LOW_SHIFT;
 	while (is_node(map->root)) {
-		struct node *node = to_node(map->root);
+		struct dfd_iovamap_node *node = to_node(map->root);
 
 		if (!is_node(node->slots[0]) || node->slots[1] ||
 		    to_node(node->slots[0])->count != node->count)

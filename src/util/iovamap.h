@@ -36,9 +36,6 @@ int dfd_iovamap_add(struct dfd_iovamap *map, struct dfd_iova *range);
 /** dfd_iovamap_remove() - take out a range that is in the map */
 void dfd_iovamap_remove(struct dfd_iovamap *map, const struct dfd_iova *range);
 
-/** dfd_iovamap_find() - Return: the range that holds @address, or NULL */
-struct dfd_iova *dfd_iovamap_find(const struct dfd_iovamap *map, uint64_t address);
-
 /** dfd_iovamap_next() - Return: the first range that ends at or after @address, or NULL */
 struct dfd_iova *dfd_iovamap_next(const struct dfd_iovamap *map, uint64_t address);
 
@@ -61,5 +58,47 @@ int dfd_iovamap_gap(const struct dfd_iovamap *map, uint64_t min, uint64_t max, u
  */
 void dfd_iovamap_clear(struct dfd_iovamap *map, void (*gone)(void *ctx, struct dfd_iova *range),
 		       void *ctx);
+
+/* ---- looking up, which is worth being inlined; iovamap.c tells what this is ---- */
+
+#define DFD_IOVAMAP_BITS 9u
+#define DFD_IOVAMAP_TOP	 57u /* shift of the highest level */
+#define DFD_IOVAMAP_NODE ((uintptr_t)1)
+#define DFD_IOVAMAP_LIST ((uintptr_t)2)
+
+/** struct dfd_iovamap_node - @count: ranges that touch its span */
+struct dfd_iovamap_node {
+	size_t count;
+	uintptr_t slots[1u << DFD_IOVAMAP_BITS];
+};
+
+/**
+ * dfd_iovamap_in_list() - Return: the range of the list in @slot that holds @address, or NULL, also
+ * when there is no list
+ */
+struct dfd_iova *dfd_iovamap_in_list(uintptr_t slot, uint64_t address);
+
+/**
+ * dfd_iovamap_find() - Return: the range that holds @address, or NULL
+ *
+ * The number of the next slot is kept in the top bits; the two lowest bits, which choose no slot,
+ * make room. An address above the root's span ends in a wrong slot, as its range tells. That check
+ * is a branch to a call, so that the processor goes on before it has the range.
+ */
+static inline struct dfd_iova *dfd_iovamap_find(const struct dfd_iovamap *map, uint64_t address)
+{
+	uint64_t path = address >> 2 << (DFD_IOVAMAP_TOP - map->shift);
+	uintptr_t slot = map->root;
+	struct dfd_iova *range;
+
+	for (; slot & DFD_IOVAMAP_NODE; path <<= DFD_IOVAMAP_BITS) {
+		slot -= DFD_IOVAMAP_NODE;
+		slot = ((struct dfd_iovamap_node *)slot)->slots[path >> (64 - DFD_IOVAMAP_BITS)];
+	}
+	range = (struct dfd_iova *)slot;
+	if (slot && !(slot & DFD_IOVAMAP_LIST) && address >= range->start && address <= range->last)
+		return range;
+	return dfd_iovamap_in_list(slot, address);
+}
 
 #endif
