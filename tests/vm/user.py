@@ -22,6 +22,12 @@ REBOOT = ["-action", "reboot=reset"]
 # Servers get the guest's memory as a file.
 SHARED = ["-object", "memory-backend-memfd,id=ram,size=512M,share=on",
           "-machine", "memory-backend=ram"]
+# QEMU's own NVMe controller beside ours.
+OWN = ["-blockdev", "file,node-name=own,filename=../own.img",
+       "-device", "nvme,addr=5,drive=own,serial=own"]
+# A slot that is unplugged by its own registers and not by ACPI.
+SLOT = ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
+        "-device", "pcie-root-port,id=rp0,chassis=1,addr=6"]
 IOMMU = ["-device", "intel-iommu,intremap=on,caching-mode=on"]
 # A guest whose disk has gone shall find out in seconds. It may read BARs through /dev/mem.
 APPEND = "nvme_core.io_timeout=5 nvme_core.admin_timeout=5 iomem=relaxed"
@@ -40,10 +46,10 @@ class Server:
         while not (folder / f"{name}.sock").exists() and time.monotonic() < end:
             time.sleep(0.01)
 
-    def device(self, slot):
+    def device(self, **where):
         """As QEMU, which runs in a folder below, is told about it."""
         return ["-device", json.dumps({
-            "driver": "vfio-user-pci", "addr": str(slot),
+            "driver": "vfio-user-pci", **where,
             "socket": {"type": "unix", "path": f"../{self.name}.sock"}})]
 
     def problem(self):
@@ -71,19 +77,21 @@ class Test:
         self.servers = {}
         self.wanted = os.urandom(DISK_SIZE)
         self.image = tests.folder / "nvme.img"
-        self.image.write_bytes(bytes(DISK_SIZE))
+        for path in (self.image, tests.folder / "own.img"):
+            path.write_bytes(bytes(DISK_SIZE))
         self.sent = tests.folder / "serial.txt"
         (tests.folder / "disk").write_bytes(self.wanted)
         tests.expected.append(f"--file=/expect/disk={tests.folder / 'disk'}")
         self.initrd = tests.initramfs("user", *modules)
 
     def serve(self):
-        """All servers by name, in the order of their slots in the guest, from 1 on."""
+        """All servers by name. The last is for the slot, the others go to addresses from 1 on."""
         addresses = {
             "edu": "model:edu",
             "nvme": f"model:nvme,image={self.image}",
             "echoing": "model:uart",
             "writing": f"model:uart,backend=file={self.sent}",
+            "hot": "model:edu",
         }
         devfd, folder = self.tests.build / "tools/devfd", self.tests.folder
         for name, address in addresses.items():
@@ -100,10 +108,12 @@ class Test:
                          or None in status.values() else None)
 
     def parts(self):
-        boot = self.part("reboot", "intel_iommu=on", SHARED + IOMMU + REBOOT)
+        boot = self.part("reboot", "intel_iommu=on", SHARED + IOMMU + REBOOT + OWN)
         self.tally.check("user-reboot/killed", None if boot.status == -signal.SIGKILL
                          else f"QEMU's exit status is {boot.status}")
         self.compare("user-reboot/serial-sent", self.sent, self.wanted[:SERIAL_SIZE])
+        for name in ("edu", "hot"):
+            self.drive(name)
         self.part("messages", "intel_iommu=off", [])
         self.part("death", "intel_iommu=off", SHARED, {"nvme"})
 
@@ -111,8 +121,10 @@ class Test:
         """One QEMU on all servers. All but the killed ones, and the image, are well after it."""
         append = self.tests.append("user", f"devfd.part={name} {APPEND} {append}")
         name = f"user-{name}"
-        for slot, server in enumerate(self.servers.values(), 1):
-            devices = devices + server.device(slot)
+        *fixed, hot = self.servers.values()
+        for addr, server in enumerate(fixed, 1):
+            devices = devices + server.device(addr=str(addr))
+        devices = devices + SLOT + hot.device(id="hot", bus="rp0")
         boot = machine.run(self.kernel, self.initrd, append, devices, self.tests.folder / name,
                            LIMIT, self.qemu,
                            {name: server.process for name, server in self.servers.items()})
@@ -123,6 +135,15 @@ class Test:
                 self.tally.check(f"{name}/{server.name}-server-stays", server.problem())
         self.compare(f"{name}/image", self.image, self.wanted)
         return boot
+
+    def drive(self, name):
+        """A driver of the host after QEMU: the same as on the model without a server."""
+        done = subprocess.run([self.tests.build / "examples/edu", f"user:{name}.sock",
+                               str(self.tests.n), str(self.tests.seed)], capture_output=True,
+                              cwd=self.tests.folder, timeout=LIMIT)
+        wanted = (self.tests.folder / "edu").read_bytes()
+        self.tally.check(f"user/{name}-next-driver", None if done.stdout == wanted
+                         else f"exit status {done.returncode}: {done.stderr.decode()}")
 
     def compare(self, name, path, wanted):
         """What the guest has written, as the host sees it."""

@@ -66,6 +66,10 @@ bind() { # BDF DRIVER
 	same "$2" "$(driver "$1")"
 }
 
+absent() { # BDF
+	[ ! -e $sysfs/"$1" ]
+}
+
 wait_for() { # COMMAND...: until it succeeds, at most 20 s
 	local n=0
 	until "$@"; do

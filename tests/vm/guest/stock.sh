@@ -138,10 +138,6 @@ views() {
 
 # ---- a device that goes away while a driver polls it ----
 
-absent() { # BDF
-	[ ! -e $sysfs/"$1" ]
-}
-
 # Asked nicely, the driver gives the device back, and only then it leaves.
 unplug_asked() {
 	bind $hot vfio-pci

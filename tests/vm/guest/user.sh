@@ -7,6 +7,8 @@ edu=0000:00:01.0
 nvme=0000:00:02.0
 echoing=0000:00:03.0 # a serial card that brings back what it is sent
 writing=0000:00:04.0 # one that writes it to a file of the host
+own=0000:00:05.0     # QEMU's own NVMe controller
+hot=0000:01:00.0     # an edu in a slot that can be unplugged
 disk=/dev/nvme0n1
 wanted=/expect/disk
 part=$(sed -n 's/.*devfd.part=\([a-z]*\).*/\1/p' /proc/cmdline)
@@ -93,6 +95,34 @@ sends() {
 	timeout 60 sh -c "head -c 10000 $wanted >$port"
 }
 
+# ---- drivers in the guest's user space, through its VFIO ----
+
+drive_nvme() { # ADDRESS [OPTION]
+	nvme "$@" identify && nvme "$@" write 100 500 "$seed" &&
+		nvme "$@" verify 100 500 "$seed" &&
+		fails "holds other bytes" nvme "$@" verify 100 500 $((seed + 1))
+}
+
+# From the kernel's driver and back.
+nvme_checks() {
+	bind $nvme vfio-pci
+	check nvme-vfio drive_nvme pci:$nvme
+	check nvme-vfio-poll drive_nvme pci:$nvme --poll
+	check nvme-back bind $nvme nvme
+	check nvme-back-disk wait_for has_disk
+	check nvme-back-write fill_and_compare $wanted
+	bind $own vfio-pci
+	check own-nvme-vfio drive_nvme pci:$own
+}
+
+unplug() {
+	bind $hot vfio-pci
+	check unplug-hold hold pci:$hot 0
+	echo "host device_del hot" >$report
+	check unplug-asked held_until 0 "asked to give it back"
+	check unplug-gone wait_for absent $hot
+}
+
 # ---- reboot: an IOMMU in the guest, which reboots once; QEMU dies while it writes ----
 
 is_blank() {
@@ -113,6 +143,8 @@ after_reboot() {
 	check nvme-write-after-reboot fill_and_compare $wanted
 	bind $edu vfio-pci
 	edu_checks $edu
+	nvme_checks
+	unplug
 	check serial-echo echoes
 	check serial-send sends
 	(while :; do fill $wanted; done) &
