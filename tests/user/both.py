@@ -3,6 +3,7 @@
 """A served device is the same device. usage: both.py DEVFD LSVFIO EDU"""
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -66,6 +67,26 @@ def places():
         os.unlink(server.path)
 
 
+def activated():
+    """systemd listens, and passes the socket as fd 3."""
+    with wire.Server(DEVFD, "model:edu") as server:  # for its directory
+        path = os.path.join(server.dir, "passed")
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen(1)
+        child = os.fork()
+        if not child:
+            os.dup2(listener.fileno(), 3)
+            os.set_inheritable(3, True)
+            environment = {**os.environ, "LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
+            os.execve(DEVFD, [DEVFD, "serve", "model:edu", "--once", "--log", "error"], environment)
+        client = wire.Client(path)
+        assert len(client.ask(wire.read(7, 0, 4))) == 36
+        client.close()
+        assert os.waitpid(child, 0)[1] == 0
+        listener.close()
+
+
 def gone():
     """A driver whose server is killed fails at once; a server whose driver is killed goes on."""
     with wire.Server(DEVFD, "model:edu,latency=2000000000") as server:
@@ -106,5 +127,6 @@ same_output()
 views_agree()
 second_client()
 places()
+activated()
 gone()
 refusals()
