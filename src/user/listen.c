@@ -8,7 +8,9 @@
 
 #include "user/listen.h"
 
-#define BACKLOG 8
+#define BACKLOG	    8
+#define PATIENCE    10
+#define PATIENCE_US 10000
 
 /* Return: a socket for that address, or a negative errno */
 static int make_socket(const char *path, struct sockaddr_un *address)
@@ -51,7 +53,9 @@ static int make_room(const char *path, struct dfd_error *err)
 		return errno == ENOENT ? 0 : dfd_error_set(err, -errno, "%s: %m", path);
 	if (!S_ISSOCK(st.st_mode))
 		return dfd_error_set(err, -EEXIST, "%s: there is a file that is no socket", path);
-	fd = user_connect(path);
+	/* A server that is just starting has the file, and listens a moment later. */
+	for (int i = 0; (fd = user_connect(path)) == -ECONNREFUSED && i < PATIENCE; i++)
+		usleep(PATIENCE_US);
 	if (fd >= 0)
 		close(fd);
 	if (fd >= 0 || fd == -EAGAIN)
