@@ -105,9 +105,14 @@ class Server:
         self.process = subprocess.Popen([devfd, "serve", address, "--socket", self.path,
                                          "--log", "error", *options])
         for _ in range(500):
-            if os.path.exists(self.path) or self.process.poll() is not None:
+            if self.listens() or self.process.poll() is not None:
                 break
             time.sleep(0.01)
+
+    def listens(self):
+        """The file is there a moment before."""
+        lines = pathlib.Path("/proc/net/unix").read_text(errors="replace").splitlines()
+        return any(line.endswith(self.path) and line.split()[3] == "00010000" for line in lines)
 
     def fds(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
