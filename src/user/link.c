@@ -154,7 +154,7 @@ static int await(struct link *l, const struct user_header *wanted, struct messag
 		else if (!ret)
 			return -ENODEV;
 		else if (ret == -EAGAIN)
-			ret = sent ? sent : wait_for_server(l, end);
+			ret = sent < 0 ? sent : wait_for_server(l, end);
 		if (ret)
 			return ret;
 	}
@@ -179,7 +179,7 @@ static int answered(struct message *reply, struct message *out)
 int link_call(struct link *l, const struct call *call, struct message *reply)
 {
 	struct user_header head = { .id = l->next_id++, .command = call->command };
-	struct message m;
+	struct message m = { 0 };
 	int ret;
 
 	if (l->failed)

@@ -60,15 +60,15 @@ static bool id_in_use(const struct session *s, uint16_t id)
 	return false;
 }
 
-/* Send the next piece. @data: of the piece, for a write. Return: 0 or -EAGAIN */
+/* Send the next piece. @data: of the piece for a write, else NULL. Return: 0 or -EAGAIN */
 static int send_piece(struct session *s, struct dma_slot *slot, const uint8_t *data)
 {
 	size_t left = slot->len - slot->done;
 	size_t piece = left < s->peer.max_data ? left : s->peer.max_data;
 	struct user_dma dma = { slot->address + slot->done, piece };
-	size_t total = sizeof(struct user_header) + sizeof(dma) + (slot->is_write ? piece : 0);
+	size_t total = sizeof(struct user_header) + sizeof(dma) + (data ? piece : 0);
 	uint8_t *at = room_for(s, total);
-	struct user_header head = { .command = slot->is_write ? USER_DMA_WRITE : USER_DMA_READ,
+	struct user_header head = { .command = data ? USER_DMA_WRITE : USER_DMA_READ,
 				    .size = (uint32_t)total };
 
 	if (!at)
@@ -80,7 +80,7 @@ static int send_piece(struct session *s, struct dma_slot *slot, const uint8_t *d
 	slot->deadline = user_now() + SESSION_DMA_TIMEOUT_NS;
 	memcpy(at, &head, sizeof(head));
 	memcpy(at + sizeof(head), &dma, sizeof(dma));
-	if (slot->is_write)
+	if (data)
 		memcpy(at + sizeof(head) + sizeof(dma), data, piece);
 	if (s->in_request)
 		s->later.end += total;
@@ -171,7 +171,7 @@ static int next_piece(struct session *s, struct dma_slot *slot, const struct mes
 	slot->done += slot->piece;
 	if (slot->done == slot->len)
 		return 0;
-	*status = send_piece(s, slot, slot->buf + slot->done);
+	*status = send_piece(s, slot, slot->is_write ? slot->buf + slot->done : NULL);
 	return !*status;
 }
 

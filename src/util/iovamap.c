@@ -253,9 +253,12 @@ static int list_add(uintptr_t *slot, struct dfd_iova *range)
 			return -ENOMEM;
 		list_append(list, to_range(*slot));
 	} else if (!(count & (count - 1))) {
-		list = realloc(list, sizeof(*list) + 2 * count * sizeof(list->items[0]));
-		if (!list)
-			return -ENOMEM;
+		struct list *grown =
+			realloc(list, sizeof(*list) + 2 * count * sizeof(list->items[0]));
+
+		if (!grown)
+			return -ENOMEM; /* the slot still has the old one */
+		list = grown;
 	}
 	list_insert(list, range);
 	*slot = (uintptr_t)list | TAG_LIST;
