@@ -225,7 +225,12 @@ static void test_terminal(void **state)
 	assert_true(fd >= 0);
 	out(dev, DATA, '\n');
 	out(dev, DATA, 3);
-	assert_int_equal(read(fd, text, sizeof(text)), 2);
+	for (size_t got = 0; got < 2;) { /* a terminal hands on what it has */
+		ssize_t n = read(fd, text + got, sizeof(text) - got);
+
+		assert_true(n > 0);
+		got += (size_t)n;
+	}
 	assert_memory_equal(text, "\n\003", 2);
 
 	assert_int_equal(dfd_irq_enable(dev, DFD_PCI_INTX, 1), 0);
@@ -234,7 +239,8 @@ static void test_terminal(void **state)
 	assert_int_equal(write(fd, "abcdefghijklmnopqrst", 20), 20);
 	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_INTX, 0, 5000), 1);
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(in(dev, LSR), 0x61);
+		for (int n = 0; n < 5000 && in(dev, LSR) != 0x61; n++)
+			usleep(1000);
 		text[i] = (char)in(dev, DATA);
 	}
 	assert_int_equal(in(dev, LSR), 0x60);
