@@ -21,7 +21,6 @@
 
 #include "alloc.h"
 #include "util/iovamap.h"
-#include "util/rangemap.h"
 
 #define PAGE	UINT64_C(4096)
 #define MANY	60000u
@@ -35,12 +34,18 @@ struct object {
 	uint64_t rest[3];
 };
 
+/** struct entry - of the sorted array */
+struct entry {
+	uint64_t start, last;
+	const struct object *object;
+};
+
 /** struct layout - the same maps three times, and addresses in them */
 struct layout {
 	size_t count;
 	struct object **objects;
 	struct dfd_iovamap map;
-	struct dfd_rangemap sorted;
+	struct entry *sorted;
 	void *pages[512];
 	uint64_t addresses[LOOKUPS];
 };
@@ -107,9 +112,17 @@ __attribute__((noinline)) static const struct object *by_walk(const struct layou
 __attribute__((noinline)) static const struct object *by_search(const struct layout *l,
 								uint64_t address)
 {
-	const struct dfd_range *range = dfd_rangemap_find(&l->sorted, address);
+	size_t low = 0, high = l->count;
 
-	return range ? range->value : NULL;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (l->sorted[mid].last < address)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < l->count && l->sorted[low].start <= address ? l->sorted[low].object : NULL;
 }
 
 static void enter_page(struct layout *l, uint64_t address, struct object *object)
@@ -166,7 +179,6 @@ static bool add(struct layout *l, uint64_t start, uint64_t size, bool with_pages
 		free(o);
 		return false;
 	}
-	must(!dfd_rangemap_add(&l->sorted, start, o->range.last, o), "rangemap");
 	for (uint64_t at = start; with_pages && at < start + size; at += PAGE)
 		enter_page(l, at, o);
 	l->objects[l->count++] = o;
@@ -181,8 +193,25 @@ static struct layout *layout_new(size_t count)
 	return l;
 }
 
+static int by_address(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+static void sort(struct layout *l)
+{
+	l->sorted = zeroed(l->count * sizeof(*l->sorted));
+	for (size_t i = 0; i < l->count; i++)
+		l->sorted[i] = (struct entry){ l->objects[i]->range.start,
+					       l->objects[i]->range.last, l->objects[i] };
+	qsort(l->sorted, l->count, sizeof(*l->sorted), by_address);
+}
+
 static void pick_addresses(struct layout *l)
 {
+	sort(l);
 	for (size_t i = 0; i < LOOKUPS; i++) {
 		const struct object *o = l->objects[random64() % l->count];
 		uint64_t size = o->range.last - o->range.start + 1;
@@ -223,7 +252,7 @@ static struct layout *scattered(size_t count)
 static void layout_free(struct layout *l)
 {
 	dfd_iovamap_clear(&l->map, NULL, NULL);
-	dfd_rangemap_finish(&l->sorted);
+	free(l->sorted);
 	free_pages(l->pages, 2);
 	for (size_t i = 0; i < l->count; i++)
 		free(l->objects[i]);

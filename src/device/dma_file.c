@@ -158,6 +158,23 @@ void dma_file_put(struct dma_files *files, struct dma_file *file)
 	files->dying = file;
 }
 
+int dma_file_move(const struct dma_file *file, uint64_t offset, uint8_t *in, const uint8_t *out,
+		  size_t len)
+{
+	for (size_t moved = 0; moved < len;) {
+		off_t at = (off_t)(offset + moved);
+		ssize_t n = in ? pread(file->fd, in + moved, len - moved, at)
+			       : pwrite(file->fd, out + moved, len - moved, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -EFAULT;
+		moved += (size_t)n;
+	}
+	return 0;
+}
+
 /* ---- taking apart ---- */
 
 static uint64_t now_ns(void)
@@ -191,6 +208,14 @@ static void file_free(struct dma_files *files)
 	free(file);
 }
 
+static void tear_step(struct dma_files *files)
+{
+	if (files->dying->len)
+		tear_piece(files->dying);
+	else
+		file_free(files);
+}
+
 bool dma_files_tear(struct dma_files *files)
 {
 	uint64_t end;
@@ -198,20 +223,14 @@ bool dma_files_tear(struct dma_files *files)
 	if (!files->dying)
 		return false;
 	end = now_ns() + SLICE_NS;
-	while (files->dying && now_ns() < end) {
-		if (files->dying->len)
-			tear_piece(files->dying);
-		else
-			file_free(files);
-	}
+	while (files->dying && now_ns() < end)
+		tear_step(files);
 	return files->dying != NULL;
 }
 
+/* In pieces, too: one big munmap() would keep other threads from theirs, and from new pages. */
 void dma_files_finish(struct dma_files *files)
 {
-	while (files->dying) {
-		if (files->dying->len)
-			munmap(files->dying->base, (size_t)files->dying->len);
-		file_free(files);
-	}
+	while (files->dying)
+		tear_step(files);
 }

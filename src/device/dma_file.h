@@ -57,10 +57,19 @@ int dma_file_get(struct dma_files *files, const struct dfd_dma_map *map, bool *b
 /** dma_file_put() - give a reference back; dma_files_tear() is to follow */
 void dma_file_put(struct dma_files *files, struct dma_file *file);
 
+/**
+ * dma_file_move() - read or write by the fd, for a map that is not reached by pointer
+ * @in, @out: one of them is NULL
+ *
+ * Return: 0, or -EFAULT when the file has shrunk or its disk is broken or full.
+ */
+int dma_file_move(const struct dma_file *file, uint64_t offset, uint8_t *in, const uint8_t *out,
+		  size_t len);
+
 /** dma_files_tear() - half a millisecond of taking apart. Return: whether some is left */
 bool dma_files_tear(struct dma_files *files);
 
-/** dma_files_finish() - take apart what is left; no file is in use any more */
+/** dma_files_finish() - take apart all that no map uses any more */
 void dma_files_finish(struct dma_files *files);
 
 #endif

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "device/host.h"
 #include "util/eventfd.h"
@@ -127,30 +126,15 @@ static void unmap_one(void *ctx, struct dfd_iova *range)
 	mapping_free(u->h, (struct mapping *)range);
 }
 
-static bool covers_all(const struct model_host *h, uint64_t iova, uint64_t last)
-{
-	const struct dfd_iova *first = dfd_iovamap_next(&h->maps, 0);
-
-	return first && first->start >= iova &&
-	       (last == UINT64_MAX || !dfd_iovamap_next(&h->maps, last + 1));
-}
-
 int host_dma_unmap(struct model_host *h, uint64_t iova, uint64_t size, uint64_t *unmapped)
 {
 	struct unmapping u = { .h = h };
 	uint64_t last = iova + (size - 1);
-	struct dfd_iova *range = dfd_iovamap_find(&h->maps, iova);
-	const struct dfd_iova *end = dfd_iovamap_find(&h->maps, last);
 
-	if ((range && range->start < iova) || (end && end->last > last))
+	if (dfd_iovamap_cuts(&h->maps, iova, last))
 		return -EINVAL;
 	host_dma_cancel(h, iova, last);
-	if (covers_all(h, iova, last))
-		dfd_iovamap_clear(&h->maps, unmap_one, &u);
-	while ((range = dfd_iovamap_next(&h->maps, iova)) && range->start <= last) {
-		dfd_iovamap_remove(&h->maps, range);
-		unmap_one(&u, range);
-	}
+	dfd_iovamap_take_out(&h->maps, iova, last, unmap_one, &u);
 	*unmapped = u.bytes;
 	host_dma_tear(h);
 	return 0;
@@ -239,27 +223,14 @@ void host_dma_put(struct dfd_host *host, void *ptr, uint64_t written)
 /* Move @len bytes inside one map. One of @in and @out is NULL. Return: 0 or a negative errno. */
 static int move(const struct mapping *m, uint64_t iova, uint8_t *in, const uint8_t *out, size_t len)
 {
-	uint64_t offset = m->fd_offset + (iova - m->range.start);
 	uint8_t *ptr = pointer(m, iova);
 
-	if (ptr) {
-		if (in)
-			memcpy(in, ptr, len);
-		else if (out)
-			memcpy(ptr, out, len);
-		return 0;
-	}
-	for (size_t moved = 0; moved < len;) {
-		off_t at = (off_t)(offset + moved);
-		ssize_t n = in ? pread(m->file->fd, in + moved, len - moved, at)
-			       : pwrite(m->file->fd, out + moved, len - moved, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -EFAULT; /* the file has shrunk, or its disk is broken or full */
-		moved += (size_t)n;
-	}
+	if (ptr && in)
+		memcpy(in, ptr, len);
+	else if (ptr)
+		memcpy(ptr, out, len);
+	else
+		return dma_file_move(m->file, m->fd_offset + (iova - m->range.start), in, out, len);
 	return 0;
 }
 

@@ -102,17 +102,25 @@ int type1_init(struct type1 *t, const struct kernel_calls *calls, int container,
 	return 0;
 }
 
-static void forget(const struct dfd_range *r)
+/** struct mapping - @range: first, so that a pointer to it is one to the mapping; @file: or NULL */
+struct mapping {
+	struct dfd_iova range;
+	void *file;
+};
+
+static void forget(void *ctx, struct dfd_iova *range)
 {
-	if (r->value)
-		munmap(r->value, (size_t)(r->last - r->start + 1));
+	struct mapping *m = (struct mapping *)range;
+
+	(void)ctx;
+	if (m->file)
+		munmap(m->file, (size_t)(range->last - range->start + 1));
+	free(m);
 }
 
 void type1_finish(struct type1 *t)
 {
-	for (size_t i = 0; i < t->maps.count; i++)
-		forget(&t->maps.ranges[i]);
-	dfd_rangemap_finish(&t->maps);
+	dfd_iovamap_clear(&t->maps, forget, NULL);
 	pthread_mutex_destroy(&t->lock);
 }
 
@@ -137,8 +145,8 @@ static int choose(const struct type1 *t, struct dfd_dma_map *map)
 
 		if (min < t->low)
 			min = t->low;
-		if (!dfd_rangemap_gap(&t->maps, min, last < max ? last : max, map->size, t->page,
-				      &map->iova))
+		if (!dfd_iovamap_gap(&t->maps, min, last < max ? last : max, map->size, t->page,
+				     &map->iova))
 			return 0;
 	}
 	return -ENOSPC;
@@ -184,32 +192,42 @@ static int map_address(const struct type1 *t, const struct dfd_dma_map *map, voi
 	return t->calls->ioctl(t->container, VFIO_IOMMU_MAP_DMA, &arg);
 }
 
+static int mapping_new(const struct type1 *t, const struct dfd_dma_map *map, struct mapping **out)
+{
+	struct mapping *m = malloc(sizeof(*m));
+	int ret = 0;
+
+	if (!m)
+		return -ENOMEM;
+	*m = (struct mapping){ .range = { map->iova, map->iova + (map->size - 1) } };
+	if (map->kind == DFD_DMA_FD)
+		ret = map_file(t, map, &m->file);
+	if (ret)
+		free(m);
+	else
+		*out = m;
+	return ret;
+}
+
 static int map_locked(struct type1 *t, struct dfd_dma_map *map)
 {
-	struct dfd_range file = { 0 };
-	void *addr = map->addr;
-	size_t at;
+	struct mapping *m;
 	int ret = map->iova == DFD_IOVA_ANY ? choose(t, map) : 0;
 
+	if (!ret)
+		ret = mapping_new(t, map, &m);
 	if (ret)
 		return ret;
-	if (map->kind == DFD_DMA_FD) {
-		ret = map_file(t, map, &addr);
-		if (ret)
-			return ret;
-		file = (struct dfd_range){ map->iova, map->iova + (map->size - 1), addr };
-	}
-	ret = dfd_rangemap_add(&t->maps, map->iova, map->iova + (map->size - 1), file.value);
+	ret = dfd_iovamap_add(&t->maps, &m->range);
 	if (!ret) {
-		ret = map_address(t, map, addr);
-		at = dfd_rangemap_next(&t->maps, map->iova);
+		ret = map_address(t, map, m->file ? m->file : map->addr);
 		if (ret)
-			dfd_rangemap_remove(&t->maps, at, 1);
+			dfd_iovamap_remove(&t->maps, &m->range);
 		else if (map->iova == t->low && map->size < UINT64_MAX - t->low)
 			t->low += map->size;
 	}
 	if (ret)
-		forget(&file);
+		forget(NULL, &m->range);
 	return ret;
 }
 
@@ -238,29 +256,24 @@ int type1_map(struct type1 *t, struct dfd_dma_map *map)
 /* One call for all maps of the range, from the first to the last of them. */
 static int unmap_locked(struct type1 *t, uint64_t iova, uint64_t last, uint64_t *unmapped)
 {
-	const struct dfd_range *r = t->maps.ranges;
-	size_t first = dfd_rangemap_next(&t->maps, iova), end = first;
 	struct vfio_iommu_type1_dma_unmap arg = { .argsz = sizeof(arg) };
+	uint64_t start, end;
 	int ret;
 
-	for (; end < t->maps.count && r[end].start <= last; end++) {
-		if (r[end].start < iova || r[end].last > last)
-			return -EINVAL;
-	}
+	if (dfd_iovamap_cuts(&t->maps, iova, last))
+		return -EINVAL;
 	*unmapped = 0;
-	if (end == first)
+	if (!dfd_iovamap_extent(&t->maps, iova, last, &start, &end))
 		return 0;
-	arg.iova = r[first].start;
-	arg.size = r[end - 1].last - arg.iova + 1;
+	arg.iova = start;
+	arg.size = end - arg.iova + 1;
 	ret = t->calls->ioctl(t->container, VFIO_IOMMU_UNMAP_DMA, &arg);
 	if (ret < 0)
 		return ret;
 	*unmapped = arg.size;
-	for (size_t i = first; i < end; i++)
-		forget(&r[i]);
+	dfd_iovamap_take_out(&t->maps, arg.iova, end, forget, NULL);
 	if (arg.iova < t->low)
 		t->low = arg.iova > t->page ? arg.iova : t->page;
-	dfd_rangemap_remove(&t->maps, first, end - first);
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 #include <devfd/device.h>
 
 #include "kernel/calls.h"
-#include "util/rangemap.h"
+#include "util/iovamap.h"
 
 /* Allowed ranges that are looked at; the rest of a longer list is not used. */
 #define TYPE1_MAX_RANGES 64u
@@ -24,7 +24,7 @@ struct type1_range {
  * @page: smallest page of the IOMMU, in bytes
  * @lock: guards @maps; held during a map and an unmap, which the kernel does one by one, too
  * @low: below it nothing is free, so that the search for a place need not start from the beginning
- * @maps: what is mapped; the value is what to munmap(), or NULL
+ * @maps: what is mapped
  */
 struct type1 {
 	const struct kernel_calls *calls;
@@ -34,7 +34,7 @@ struct type1 {
 	uint32_t num_ranges;
 	pthread_mutex_t lock;
 	uint64_t low;
-	struct dfd_rangemap maps;
+	struct dfd_iovamap maps;
 };
 
 /**

@@ -5,26 +5,20 @@
 
 #include <devfd/device.h>
 
+#include "device/dma_file.h"
 #include "user/conn.h"
 #include "user/version.h"
-#include "util/rangemap.h"
+#include "util/iovamap.h"
 
 /* How long a server may take to answer. */
 #define LINK_PATIENCE_MS 10000
-
-/** struct link_window - memory of the driver; @addr, or else @fd from @offset on */
-struct link_window {
-	uint32_t prot;
-	uint8_t *addr;
-	int fd;
-	uint64_t offset;
-};
 
 /**
  * struct link - a connection to a server
  * @failed: 0, or what every call returns from then on
  * @epoll_fd: readable when link_service() has work; -1 until it is asked for
- * @windows: DMA maps; the value is a struct link_window
+ * @windows: DMA maps
+ * @files: behind them
  */
 struct link {
 	struct conn conn;
@@ -33,7 +27,8 @@ struct link {
 	uint32_t events;
 	uint16_t next_id;
 	struct user_limits peer;
-	struct dfd_rangemap windows;
+	struct dfd_iovamap windows;
+	struct dma_files files;
 };
 
 /** link_start() - @fd: a connected socket, which becomes the link's */

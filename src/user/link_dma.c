@@ -1,64 +1,77 @@
 /* SPDX-License-Identifier: MIT */
 /* The driver's memory: told to the server, and served to it by message. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "user/link.h"
 
-static void window_free(struct link_window *w)
+/**
+ * struct window - memory of the driver, at @addr or in @file
+ * @range: first, so that a pointer to it is one to the window
+ */
+struct window {
+	struct dfd_iova range;
+	uint8_t *addr;
+	struct dma_file *file;
+	uint64_t fd_offset;
+	uint32_t prot;
+	bool by_pointer;
+};
+
+static void window_free(void *ctx, struct dfd_iova *range)
 {
-	if (w->fd >= 0)
-		close(w->fd);
+	struct link *l = ctx;
+	struct window *w = (struct window *)range;
+
+	if (w->file)
+		dma_file_put(&l->files, w->file);
 	free(w);
 }
 
 void link_drop_windows(struct link *l)
 {
-	for (size_t i = 0; i < l->windows.count; i++)
-		window_free(l->windows.ranges[i].value);
-	dfd_rangemap_finish(&l->windows);
+	dfd_iovamap_clear(&l->windows, window_free, l);
+	dma_files_finish(&l->files);
 }
 
 /* ---- maps ---- */
 
-static int window_new(const struct dfd_dma_map *map, struct link_window **out)
+static int window_new(struct link *l, const struct dfd_dma_map *map, uint64_t iova,
+		      struct window **out)
 {
-	struct link_window *w = malloc(sizeof(*w));
+	struct window *w = malloc(sizeof(*w));
+	int ret = 0;
 
 	if (!w)
 		return -ENOMEM;
-	*w = (struct link_window){ .prot = map->prot, .fd = -1 };
-	if (map->kind == DFD_DMA_ADDRESS) {
-		w->addr = map->addr;
+	*w = (struct window){ .range = { iova, iova + (map->size - 1) }, .prot = map->prot };
+	if (map->kind == DFD_DMA_FD) {
+		w->fd_offset = map->fd_offset;
+		ret = dma_file_get(&l->files, map, &w->by_pointer, &w->file);
 	} else {
-		w->fd = fcntl(map->fd, F_DUPFD_CLOEXEC, 0);
-		w->offset = map->fd_offset;
-		if (w->fd < 0) {
-			int ret = -errno;
-
-			free(w);
-			return ret;
-		}
+		w->addr = map->addr;
 	}
-	*out = w;
-	return 0;
+	if (ret)
+		window_free(l, &w->range);
+	else
+		*out = w;
+	return ret;
 }
 
-static int tell_map(struct link *l, const struct link_window *w, uint64_t iova, uint64_t size)
+static int tell_map(struct link *l, const struct dfd_dma_map *map, uint64_t iova)
 {
-	struct user_dma_map map = { .argsz = sizeof(map),
-				    .flags = w->prot,
-				    .offset = w->offset,
-				    .address = iova,
-				    .size = size };
+	bool with_fd = map->kind == DFD_DMA_FD;
+	struct user_dma_map told = { .argsz = sizeof(told),
+				     .flags = map->prot,
+				     .offset = with_fd ? map->fd_offset : 0,
+				     .address = iova,
+				     .size = map->size };
 	const struct call call = { .command = USER_DMA_MAP,
-				   .fixed = &map,
-				   .fixed_len = sizeof(map),
-				   .fds = &w->fd,
-				   .num_fds = w->fd >= 0 };
+				   .fixed = &told,
+				   .fixed_len = sizeof(told),
+				   .fds = &map->fd,
+				   .num_fds = with_fd };
 
 	return link_call(l, &call, NULL);
 }
@@ -71,20 +84,18 @@ static int choose_iova(const struct link *l, const struct dfd_dma_map *map, uint
 	*iova = map->iova;
 	if (map->iova != DFD_IOVA_ANY)
 		return 0;
-	return dfd_rangemap_gap(&l->windows, page, max, map->size, page, iova);
+	return dfd_iovamap_gap(&l->windows, page, max, map->size, page, iova);
 }
 
-static void forget(struct link *l, size_t at)
+static void forget(struct link *l, struct dfd_iova *range)
 {
-	struct link_window *w = l->windows.ranges[at].value;
-
-	dfd_rangemap_remove(&l->windows, at, 1);
-	window_free(w);
+	dfd_iovamap_remove(&l->windows, range);
+	window_free(l, range);
 }
 
 int link_map(struct link *l, struct dfd_dma_map *map)
 {
-	struct link_window *w = NULL;
+	struct window *w;
 	uint64_t iova;
 	int ret;
 
@@ -94,24 +105,25 @@ int link_map(struct link *l, struct dfd_dma_map *map)
 		return -ENOSPC;
 	ret = choose_iova(l, map, &iova);
 	if (!ret)
-		ret = window_new(map, &w);
-	if (!w)
-		return ret;
-	ret = dfd_rangemap_add(&l->windows, iova, iova + (map->size - 1), w);
-	if (ret) {
-		window_free(w);
-		return ret;
-	}
-	ret = tell_map(l, w, iova, map->size);
+		ret = window_new(l, map, iova, &w);
 	if (ret)
-		forget(l, dfd_rangemap_next(&l->windows, iova));
-	else
-		map->iova = iova;
+		return ret;
+	ret = dfd_iovamap_add(&l->windows, &w->range);
+	if (ret) {
+		window_free(l, &w->range);
+	} else {
+		ret = tell_map(l, map, iova);
+		if (ret)
+			forget(l, &w->range);
+		else
+			map->iova = iova;
+	}
+	dma_files_finish(&l->files);
 	return ret;
 }
 
 /* Some servers want exactly what was mapped, so one by one. */
-static int tell_unmap(struct link *l, const struct dfd_range *range)
+static int tell_unmap(struct link *l, const struct dfd_iova *range)
 {
 	struct user_dma_unmap unmap = { .argsz = sizeof(unmap),
 					.address = range->start,
@@ -127,26 +139,29 @@ static int tell_unmap(struct link *l, const struct dfd_range *range)
 int link_unmap(struct link *l, uint64_t iova, uint64_t size, uint64_t *unmapped)
 {
 	uint64_t last = iova + (size - 1);
-	size_t first = dfd_rangemap_next(&l->windows, iova), end = first;
+	struct dfd_iova *range;
 	int ret = 0;
 
-	for (; end < l->windows.count && l->windows.ranges[end].start <= last; end++) {
-		if (l->windows.ranges[end].start < iova || l->windows.ranges[end].last > last)
-			return -EINVAL;
-	}
-	while (end > first) {
-		const struct dfd_range range = l->windows.ranges[--end];
-		int told = tell_unmap(l, &range);
+	if (dfd_iovamap_cuts(&l->windows, iova, last))
+		return -EINVAL;
+	while ((range = dfd_iovamap_next(&l->windows, iova)) && range->start <= last) {
+		int told = tell_unmap(l, range);
 
-		*unmapped += range.last - range.start + 1;
-		forget(l, end);
+		*unmapped += range->last - range->start + 1;
+		forget(l, range);
 		if (!ret)
 			ret = told;
 	}
+	dma_files_finish(&l->files);
 	return ret;
 }
 
 /* ---- requests of the server ---- */
+
+static const struct window *window_at(const struct link *l, uint64_t address)
+{
+	return (const struct window *)dfd_iovamap_find(&l->windows, address);
+}
 
 /* Is all of it mapped, and for that? */
 static int check(const struct link *l, uint64_t address, uint64_t len, uint32_t prot)
@@ -154,45 +169,43 @@ static int check(const struct link *l, uint64_t address, uint64_t len, uint32_t 
 	uint64_t last = address + (len - 1);
 
 	for (;;) {
-		const struct dfd_range *range = dfd_rangemap_find(&l->windows, address);
+		const struct window *w = window_at(l, address);
 
-		if (!range)
+		if (!w)
 			return -ENODEV;
-		if (!(((const struct link_window *)range->value)->prot & prot))
+		if (!(w->prot & prot))
 			return -EPERM;
-		if (range->last >= last)
+		if (w->range.last >= last)
 			return 0;
-		address = range->last + 1;
+		address = w->range.last + 1;
 	}
 }
 
 /* One of @in and @out is NULL. */
-static int move_piece(const struct link_window *w, uint64_t offset, uint8_t *in, const uint8_t *out,
+static int move_piece(const struct window *w, uint64_t offset, uint8_t *in, const uint8_t *out,
 		      size_t len)
 {
-	ssize_t n;
+	uint8_t *base = w->by_pointer ? w->file->base + w->fd_offset : w->addr;
 
-	if (w->addr && in)
-		memcpy(in, w->addr + offset, len);
-	else if (w->addr)
-		memcpy(w->addr + offset, out, len);
-	if (w->addr)
-		return 0;
-	n = in ? pread(w->fd, in, len, (off_t)(w->offset + offset))
-	       : pwrite(w->fd, out, len, (off_t)(w->offset + offset));
-	return n == (ssize_t)len ? 0 : -EFAULT;
+	if (base && in)
+		memcpy(in, base + offset, len);
+	else if (base)
+		memcpy(base + offset, out, len);
+	else
+		return dma_file_move(w->file, w->fd_offset + offset, in, out, len);
+	return 0;
 }
 
 static int move(const struct link *l, uint64_t address, uint8_t *in, const uint8_t *out,
 		uint64_t len)
 {
 	for (uint64_t moved = 0; moved < len;) {
-		const struct dfd_range *range = dfd_rangemap_find(&l->windows, address + moved);
-		uint64_t offset = address + moved - range->start, left = len - moved;
-		uint64_t room = range->last - (address + moved); /* one less than the bytes */
+		const struct window *w = window_at(l, address + moved);
+		uint64_t offset = address + moved - w->range.start, left = len - moved;
+		uint64_t room = w->range.last - (address + moved); /* one less than the bytes */
 		uint64_t piece = room < left - 1 ? room + 1 : left;
-		int ret = move_piece(range->value, offset, in ? in + moved : NULL,
-				     out ? out + moved : NULL, (size_t)piece);
+		int ret = move_piece(w, offset, in ? in + moved : NULL, out ? out + moved : NULL,
+				     (size_t)piece);
 
 		if (ret)
 			return ret;

@@ -7,7 +7,7 @@
 
 #include "user/conn.h"
 #include "user/version.h"
-#include "util/rangemap.h"
+#include "util/iovamap.h"
 
 /**
  * struct target - a device that is served
@@ -54,7 +54,7 @@ struct dma_slot {
  * struct session - a client and what it has set up
  * @agreed: the version is agreed on
  * @peer: what the client can take
- * @maps: its DMA maps; the value is a struct dma_window for those by message
+ * @maps: its DMA maps
  * @later: messages that follow the answer that is being made; a request by the device must not
  *         overtake the answer to the access that caused it
  * @in_request: an answer is being made
@@ -65,7 +65,7 @@ struct session {
 	struct conn conn;
 	bool agreed;
 	struct user_limits peer;
-	struct dfd_rangemap maps;
+	struct dfd_iovamap maps;
 	struct dma_slot slots[SESSION_MAX_DMA];
 	unsigned int slots_used;
 	uint16_t next_id;

@@ -18,10 +18,13 @@
 
 #include "user/session.h"
 
-/** struct dma_window - memory of the client that is reached by message */
-struct dma_window {
+/**
+ * struct window - memory of the client; no larger, because there may be many
+ * @range: first, so that a pointer to it is one to the window
+ */
+struct window {
+	struct dfd_iova range;
 	struct session *s;
-	uint64_t address;
 };
 
 uint64_t user_now(void)
@@ -100,7 +103,7 @@ static struct dma_slot *slot_new(struct session *s)
 	return NULL;
 }
 
-static int request(struct dma_window *w, uint64_t offset, const void *out, size_t len,
+static int request(struct window *w, uint64_t offset, const void *out, size_t len,
 		   struct dfd_dma_token token)
 {
 	struct session *s = w->s;
@@ -110,7 +113,7 @@ static int request(struct dma_window *w, uint64_t offset, const void *out, size_
 	if (!slot)
 		return -EAGAIN;
 	*slot = (struct dma_slot){
-		.is_write = out, .token = token, .address = w->address + offset, .len = len
+		.is_write = out, .token = token, .address = w->range.start + offset, .len = len
 	};
 	if (len > s->peer.max_data) {
 		slot->buf = malloc(len);
@@ -240,17 +243,17 @@ static int check_file(const struct user_dma_map *map, int fd)
 
 /* A device that does no DMA has no use for the memory, and a client no need to know. */
 static int map_for_device(struct session *s, const struct user_dma_map *map, int fd,
-			  struct dma_window *window)
+			  struct window *w)
 {
 	struct dfd_dma_map request = {
 		.iova = map->address,
 		.size = map->size,
 		.prot = map->flags,
-		.kind = window ? DFD_DMA_MESSAGE : DFD_DMA_FD,
+		.kind = fd < 0 ? DFD_DMA_MESSAGE : DFD_DMA_FD,
 		.fd = fd,
 		.fd_offset = map->offset,
 		.io = &window_io,
-		.io_ctx = window,
+		.io_ctx = w,
 	};
 
 	if (dfd_check_extension(s->target->dev, VFIO_DEVICE_EXT_DMA) != 1)
@@ -260,7 +263,7 @@ static int map_for_device(struct session *s, const struct user_dma_map *map, int
 
 int session_dma_map(struct session *s, const struct user_dma_map *map, int fd)
 {
-	struct dma_window *window = NULL;
+	struct window *w;
 	uint64_t last = map->address + (map->size - 1);
 	int ret;
 
@@ -272,83 +275,81 @@ int session_dma_map(struct session *s, const struct user_dma_map *map, int fd)
 	ret = fd < 0 ? 0 : check_file(map, fd);
 	if (ret)
 		return ret;
-	if (fd < 0) {
-		window = malloc(sizeof(*window));
-		if (!window)
-			return -ENOMEM;
-		*window = (struct dma_window){ s, map->address };
+	w = malloc(sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	*w = (struct window){ { map->address, last }, s };
+	ret = dfd_iovamap_add(&s->maps, &w->range);
+	if (!ret) {
+		ret = map_for_device(s, map, fd, w);
+		if (ret)
+			dfd_iovamap_remove(&s->maps, &w->range);
 	}
-	ret = dfd_rangemap_add(&s->maps, map->address, last, window);
-	if (ret) {
-		free(window);
-		return ret;
-	}
-	ret = map_for_device(s, map, fd, window);
-	if (ret) {
-		dfd_rangemap_remove(&s->maps, dfd_rangemap_next(&s->maps, map->address), 1);
-		free(window);
-	}
+	if (ret)
+		free(w);
 	return ret;
 }
 
-/* Take one map away: from the device first, which may be using it. */
-static int unmap_one(struct session *s, size_t at)
+/* All at once, and no more than there is. */
+static int unmap_for_device(struct session *s, uint64_t first, uint64_t last)
 {
-	struct dfd_range range = s->maps.ranges[at];
+	struct dfd_device *dev = s->target->dev;
 	int ret = 0;
 
-	if (dfd_check_extension(s->target->dev, VFIO_DEVICE_EXT_DMA) == 1)
-		ret = dfd_dma_unmap(s->target->dev, range.start, range.last - range.start + 1,
-				    NULL);
-	if (ret)
-		return ret;
-	free(range.value);
-	dfd_rangemap_remove(&s->maps, at, 1);
-	return 0;
+	if (dfd_check_extension(dev, VFIO_DEVICE_EXT_DMA) != 1)
+		return 0;
+	if (!first && last == UINT64_MAX) { /* one more than a size can say, so more than one map */
+		first = dfd_iovamap_find(&s->maps, last)->start;
+		ret = dfd_dma_unmap(dev, 0, first, NULL);
+	}
+	return ret ? ret : dfd_dma_unmap(dev, first, last - first + 1, NULL);
 }
 
-/* From the end, so that nothing has to be moved up. */
-static int unmap_between(struct session *s, size_t first, size_t end)
+static void forget(void *ctx, struct dfd_iova *range)
 {
-	int ret = 0;
+	uint64_t *bytes = ctx;
 
-	while (!ret && end > first)
-		ret = unmap_one(s, --end);
+	*bytes += range->last - range->start + 1;
+	free(range);
+}
+
+static int unmap_between(struct session *s, uint64_t first, uint64_t last, uint64_t *bytes)
+{
+	uint64_t start, end;
+	int ret;
+
+	*bytes = 0;
+	if (dfd_iovamap_cuts(&s->maps, first, last))
+		return -EINVAL;
+	session_dma_cancel(s, first, last);
+	if (!dfd_iovamap_extent(&s->maps, first, last, &start, &end))
+		return 0;
+	ret = unmap_for_device(s, start, end); /* which may be using it */
+	if (!ret)
+		dfd_iovamap_take_out(&s->maps, first, last, forget, bytes);
 	return ret;
 }
 
 int session_dma_unmap(struct session *s, struct user_dma_unmap *u)
 {
-	uint64_t last = u->address + (u->size - 1), bytes = 0;
-	size_t first, end;
+	uint64_t last = u->address + (u->size - 1), bytes;
 
-	if (u->flags == USER_UNMAP_ALL) {
-		if (u->address || u->size)
-			return -EINVAL;
-		session_dma_cancel(s, 0, UINT64_MAX);
-		return unmap_between(s, 0, s->maps.count);
-	}
+	if (u->flags == USER_UNMAP_ALL)
+		return u->address || u->size ? -EINVAL : unmap_between(s, 0, UINT64_MAX, &bytes);
 	if (u->flags || !u->size || last < u->address)
 		return -EINVAL;
-	first = end = dfd_rangemap_next(&s->maps, u->address);
-	for (; end < s->maps.count && s->maps.ranges[end].start <= last; end++) {
-		if (s->maps.ranges[end].start < u->address || s->maps.ranges[end].last > last)
-			return -EINVAL; /* it would be cut in two */
-		bytes += s->maps.ranges[end].last - s->maps.ranges[end].start + 1;
-	}
-	session_dma_cancel(s, u->address, last);
-	u->size = bytes;
-	return unmap_between(s, first, end);
+	return unmap_between(s, u->address, last, &u->size);
 }
 
 void session_dma_finish(struct session *s)
 {
-	session_dma_cancel(s, 0, UINT64_MAX);
-	unmap_between(s, 0, s->maps.count);
+	uint64_t bytes;
+
+	unmap_between(s, 0, UINT64_MAX, &bytes);
+	dfd_iovamap_clear(&s->maps, forget, &bytes);
 	for (unsigned int i = 0; i < SESSION_MAX_DMA; i++) {
 		if (s->slots[i].state != SLOT_FREE)
 			slot_free(s, &s->slots[i]);
 	}
-	dfd_rangemap_finish(&s->maps);
 	buf_finish(&s->later);
 }

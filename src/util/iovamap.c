@@ -174,6 +174,44 @@ struct dfd_iova *dfd_iovamap_next(const struct dfd_iovamap *map, uint64_t addres
 	return range;
 }
 
+bool dfd_iovamap_cuts(const struct dfd_iovamap *map, uint64_t first, uint64_t last)
+{
+	const struct dfd_iova *low = dfd_iovamap_find(map, first);
+	const struct dfd_iova *high = dfd_iovamap_find(map, last);
+
+	return (low && low->start < first) || (high && high->last > last);
+}
+
+/** struct extent - the search for the last range that starts at or before @limit */
+struct extent {
+	uint64_t limit;
+	const struct dfd_iova *range;
+};
+
+static bool extend(void *ctx, struct dfd_iova *range)
+{
+	struct extent *e = ctx;
+
+	if (range->start > e->limit)
+		return false;
+	e->range = range;
+	return true;
+}
+
+bool dfd_iovamap_extent(const struct dfd_iovamap *map, uint64_t first, uint64_t last,
+			uint64_t *start, uint64_t *end)
+{
+	const struct dfd_iova *range = dfd_iovamap_next(map, first);
+	struct extent e = { .limit = last };
+
+	if (!range || range->start > last)
+		return false;
+	walk_from(map, first, extend, &e);
+	*start = range->start;
+	*end = e.range->last;
+	return true;
+}
+
 /** struct gap - a search for a place; @at: no lower one will do */
 struct gap {
 	uint64_t at, max, size, align;
@@ -525,4 +563,26 @@ void dfd_iovamap_clear(struct dfd_iovamap *map, void (*gone)(void *ctx, struct d
 		walk_from(map, 0, clear_one, &c);
 	slot_free(map, map->root);
 	*map = (struct dfd_iovamap){ 0 };
+}
+
+static bool is_all(const struct dfd_iovamap *map, uint64_t first, uint64_t last)
+{
+	const struct dfd_iova *range = dfd_iovamap_next(map, 0);
+
+	return range && range->start >= first &&
+	       (last == UINT64_MAX || !dfd_iovamap_next(map, last + 1));
+}
+
+/* To take out all at once is much cheaper than one by one. */
+void dfd_iovamap_take_out(struct dfd_iovamap *map, uint64_t first, uint64_t last,
+			  void (*gone)(void *ctx, struct dfd_iova *range), void *ctx)
+{
+	struct dfd_iova *range;
+
+	if (is_all(map, first, last))
+		dfd_iovamap_clear(map, gone, ctx);
+	while ((range = dfd_iovamap_next(map, first)) && range->start <= last) {
+		dfd_iovamap_remove(map, range);
+		gone(ctx, range);
+	}
 }

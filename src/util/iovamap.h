@@ -52,6 +52,25 @@ struct dfd_iova *dfd_iovamap_next(const struct dfd_iovamap *map, uint64_t addres
 int dfd_iovamap_gap(const struct dfd_iovamap *map, uint64_t min, uint64_t max, uint64_t size,
 		    uint64_t align, uint64_t *start);
 
+/** dfd_iovamap_cuts() - Return: true when a range is in part inside of [@first, @last] */
+bool dfd_iovamap_cuts(const struct dfd_iovamap *map, uint64_t first, uint64_t last);
+
+/**
+ * dfd_iovamap_extent() - where something is mapped
+ * @start, @end: receive the first and the last address of the ranges that touch [@first, @last]
+ *
+ * Return: false when there are none.
+ */
+bool dfd_iovamap_extent(const struct dfd_iovamap *map, uint64_t first, uint64_t last,
+			uint64_t *start, uint64_t *end);
+
+/**
+ * dfd_iovamap_take_out() - take out the ranges that touch [@first, @last]
+ * @gone: called once for each, ascending; may free it
+ */
+void dfd_iovamap_take_out(struct dfd_iovamap *map, uint64_t first, uint64_t last,
+			  void (*gone)(void *ctx, struct dfd_iova *range), void *ctx);
+
 /**
  * dfd_iovamap_clear() - take out everything, and free what the map itself has allocated
  * @gone: optional; called once for each range, ascending; may free it

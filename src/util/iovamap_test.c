@@ -193,6 +193,34 @@ static void test_edges(void **state)
 	model_finish(&m);
 }
 
+/* What is taken out at once is what the same ranges one by one are. */
+static void test_take_out(void **state)
+{
+	static struct model m;
+	uint64_t start, end;
+
+	(void)state;
+	assert_false(dfd_iovamap_extent(&m.map, 0, UINT64_MAX, &start, &end));
+	for (uint64_t i = 0; i < 1000; i++)
+		model_add(&m, 0x10000 + i * 0x1000, 0x10fff + i * 0x1000);
+	model_add(&m, UINT64_MAX - 4, UINT64_MAX);
+	assert_true(dfd_iovamap_cuts(&m.map, 0x10001, 0x20fff));
+	assert_true(dfd_iovamap_cuts(&m.map, 0, 0x10000));
+	assert_false(dfd_iovamap_cuts(&m.map, 0, 0x20fff));
+	assert_false(dfd_iovamap_extent(&m.map, 0, 0xffff, &start, &end));
+	assert_true(dfd_iovamap_extent(&m.map, 0, 0x20fff, &start, &end));
+	assert_true(start == 0x10000 && end == 0x20fff);
+	dfd_iovamap_take_out(&m.map, 0, 0x20fff, free_range, &m);
+	assert_int_equal(m.count, 1001 - 17);
+	check_around(&m, 0x10000, 0x20fff);
+	assert_true(dfd_iovamap_extent(&m.map, 0, UINT64_MAX, &start, &end));
+	assert_true(start == 0x21000 && end == UINT64_MAX);
+	dfd_iovamap_take_out(&m.map, 0x21000, UINT64_MAX - 5, free_range, &m);
+	assert_int_equal(m.count, 1);
+	dfd_iovamap_take_out(&m.map, 0, UINT64_MAX, free_range, &m);
+	model_finish(&m);
+}
+
 static void test_gaps(void **state)
 {
 	static struct model m;
@@ -266,9 +294,10 @@ static void test_memory_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random), cmocka_unit_test(test_below_a_page),
-		cmocka_unit_test(test_edges),  cmocka_unit_test(test_gaps),
-		cmocka_unit_test(test_huge),   cmocka_unit_test(test_memory_is_bounded),
+		cmocka_unit_test(test_random),	 cmocka_unit_test(test_below_a_page),
+		cmocka_unit_test(test_edges),	 cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_huge),	 cmocka_unit_test(test_memory_is_bounded),
+		cmocka_unit_test(test_take_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

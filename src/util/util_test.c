@@ -12,80 +12,7 @@
 #include <cmocka.h>
 
 #include "util/eventfd.h"
-#include "util/rangemap.h"
 #include "util/usermem.h"
-
-static void test_ranges(void **state)
-{
-	struct dfd_rangemap map = { 0 };
-	int a, b, c;
-
-	(void)state;
-	assert_int_equal(dfd_rangemap_add(&map, 0x3000, 0x3fff, &b), 0);
-	assert_int_equal(dfd_rangemap_add(&map, 0x1000, 0x1fff, &a), 0);
-	assert_int_equal(dfd_rangemap_add(&map, UINT64_MAX - 1, UINT64_MAX, &c), 0);
-	assert_int_equal(dfd_rangemap_add(&map, 0x1fff, 0x2000, &c), -EEXIST);
-	assert_int_equal(dfd_rangemap_add(&map, 0, UINT64_MAX, &c), -EEXIST);
-	assert_null(dfd_rangemap_find(&map, 0xfff));
-	assert_ptr_equal(dfd_rangemap_find(&map, 0x1000)->value, &a);
-	assert_ptr_equal(dfd_rangemap_find(&map, 0x1fff)->value, &a);
-	assert_null(dfd_rangemap_find(&map, 0x2000));
-	assert_ptr_equal(dfd_rangemap_find(&map, UINT64_MAX)->value, &c);
-	dfd_rangemap_remove(&map, 0, 1);
-	assert_null(dfd_rangemap_find(&map, 0x1000));
-	assert_ptr_equal(dfd_rangemap_find(&map, 0x3000)->value, &b);
-	dfd_rangemap_finish(&map);
-}
-
-static void test_gaps(void **state)
-{
-	struct dfd_rangemap map = { 0 };
-	uint64_t at;
-
-	(void)state;
-	assert_int_equal(dfd_rangemap_add(&map, 0x1000, 0x1fff, NULL), 0);
-	assert_int_equal(dfd_rangemap_add(&map, 0x3000, 0x3fff, NULL), 0);
-	assert_int_equal(dfd_rangemap_gap(&map, 0x1000, UINT64_MAX, 0x1000, 0x1000, &at), 0);
-	assert_int_equal(at, 0x2000);
-	assert_int_equal(dfd_rangemap_gap(&map, 0x1000, UINT64_MAX, 0x1001, 0x1000, &at), 0);
-	assert_int_equal(at, 0x4000);
-	assert_int_equal(dfd_rangemap_gap(&map, 0x1000, 0x4fff, 0x1001, 0x1000, &at), -ENOSPC);
-	assert_int_equal(dfd_rangemap_add(&map, 0x4000, UINT64_MAX, NULL), 0);
-	assert_int_equal(dfd_rangemap_gap(&map, 0x3000, UINT64_MAX, 1, 1, &at), -ENOSPC);
-	dfd_rangemap_finish(&map);
-}
-
-/* Against a plain array of bytes, with ranges at random places. */
-static void test_ranges_against_bytes(void **state)
-{
-	enum { SPACE = 4096 };
-	static unsigned char owner[SPACE];
-	struct dfd_rangemap map = { 0 };
-
-	(void)state;
-	srand(1);
-	for (int round = 0; round < 20000; round++) {
-		uint64_t start = (uint64_t)(rand() % SPACE), last = start + (uint64_t)(rand() % 64);
-		const struct dfd_range *found = dfd_rangemap_find(&map, start);
-		int clash = 0;
-
-		assert_int_equal(found != NULL, owner[start] != 0);
-		if (last >= SPACE)
-			continue;
-		for (uint64_t i = start; i <= last; i++)
-			clash |= owner[i];
-		if (found && rand() % 2) {
-			for (uint64_t i = found->start; i <= found->last; i++)
-				owner[i] = 0;
-			dfd_rangemap_remove(&map, dfd_rangemap_next(&map, start), 1);
-			continue;
-		}
-		assert_int_equal(dfd_rangemap_add(&map, start, last, NULL), clash ? -EEXIST : 0);
-		for (uint64_t i = start; !clash && i <= last; i++)
-			owner[i] = 1;
-	}
-	dfd_rangemap_finish(&map);
-}
 
 static void test_eventfds(void **state)
 {
@@ -141,9 +68,6 @@ static void test_user_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_gaps),
-		cmocka_unit_test(test_ranges_against_bytes),
 		cmocka_unit_test(test_eventfds),
 		cmocka_unit_test(test_user_memory),
 	};
