@@ -76,7 +76,7 @@ _devfd() {
 	elif [[ $word == *=* ]]; then
 		_devfd_addresses "${word%%=*}=" "${word#*=}"
 	elif [[ $COMP_LINE == "devfd serve "* && $word == -* ]]; then
-		COMPREPLY=($(compgen -W "--socket --mode --once --log --help" -- "$word"))
+		COMPREPLY=($(compgen -W "--socket --mode --once --poll --log --help" -- "$word"))
 	elif [[ $word == -* ]]; then
 		COMPREPLY=($(compgen -W "--at --verbose --help --" -- "$word"))
 	elif [[ $COMP_LINE == "devfd serve "* && $COMP_LINE != *"--socket $word" ]]; then

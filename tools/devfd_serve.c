@@ -23,6 +23,7 @@ struct serve {
 	const char *socket;
 	mode_t mode;
 	bool once;
+	bool poll;
 	enum dfd_serve_level level;
 };
 
@@ -30,7 +31,8 @@ static struct dfd_server *server;
 
 static int usage(FILE *out)
 {
-	fputs("usage: devfd serve ADDRESS --socket PATH [--mode MODE] [--once] [--log LEVEL]\n"
+	fputs("usage: devfd serve ADDRESS --socket PATH [--mode MODE] [--once] [--poll]\n"
+	      "                           [--log LEVEL]\n"
 	      "\n"
 	      "Serves the device of ADDRESS at a socket, by the vfio-user protocol: to QEMU's\n"
 	      "vfio-user-pci, and to every program of devfd as user:PATH.\n"
@@ -38,6 +40,7 @@ static int usage(FILE *out)
 	      "  --socket PATH  where; not needed when systemd passes a socket\n"
 	      "  --mode MODE    who may connect, as for chmod; 0600 if not given\n"
 	      "  --once         end when the first client has gone\n"
+	      "  --poll         look for work all the time; takes a whole processor\n"
 	      "  --log LEVEL    error, info (if not given) or debug\n"
 	      "  --help         this text\n",
 	      out);
@@ -119,6 +122,7 @@ static int serve_device(struct serve *serve, struct dfd_device *dev)
 
 	if (ret)
 		return tool_fail(TOOL_FAILED, "%s", strerror(-ret));
+	dfd_server_set_poll(server, serve->poll);
 	dfd_server_watch_log(server, log_line, serve);
 	dfd_device_watch_log(dev, log_device, serve);
 	catch_signals();
@@ -160,6 +164,9 @@ static int get_option(struct serve *serve, char **argv, const char *shorts, int 
 		return 0;
 	case 259:
 		return get_level(serve, optarg);
+	case 260:
+		serve->poll = true;
+		return 0;
 	default:
 		return tool_bad_option(argv, shorts, c);
 	}
@@ -172,7 +179,8 @@ int devfd_serve(int argc, char **argv)
 		{ "mode", required_argument, NULL, 257 },
 		{ "once", no_argument, NULL, 258 },
 		{ "log", required_argument, NULL, 259 },
-		{ "help", no_argument, NULL, 260 },
+		{ "poll", no_argument, NULL, 260 },
+		{ "help", no_argument, NULL, 261 },
 		{ 0 },
 	};
 	struct serve serve = { .mode = 0600, .level = DFD_SERVE_INFO };
@@ -180,7 +188,7 @@ int devfd_serve(int argc, char **argv)
 
 	tool_start("devfd serve");
 	while (!ret && (c = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
-		if (c == 260)
+		if (c == 261)
 			return usage(stdout);
 		ret = get_option(&serve, argv, ":", c);
 	}

@@ -38,6 +38,20 @@ int dfd_server_new(struct dfd_server **out);
 void dfd_server_free(struct dfd_server *srv);
 
 /**
+ * dfd_server_set_poll() - look for work all the time instead of sleeping
+ * @poll: true to poll
+ *
+ * For who has a processor to spare: an access then costs the server a receive and a send, and
+ * memory that drivers write without a message (mapped doorbells) is looked at at once. Then
+ * dfd_server_wait() never sleeps, and returns every now and then whatever its time-out; devices get
+ * their service from it and from dfd_server_service(), and dfd_server_poll_fd() tells of nothing
+ * but new clients.
+ *
+ * Return: 0; -EBUSY once there is a device.
+ */
+int dfd_server_set_poll(struct dfd_server *srv, bool poll);
+
+/**
  * dfd_server_watch_log() - be told what happens
  * @line: gets one sentence without newline; nothing of it was sent by a client. NULL ends it
  */

@@ -6,6 +6,9 @@
  * client, and its own poll fd. One event of a client is one receive, the requests in it are
  * answered, and all answers leave with one send. A client with more to say comes round again, after
  * the others. Once a second clients are looked at that have begun something and do not go on.
+ *
+ * A server that polls asks each client and each device in turn, and the epoll fd, which then has
+ * the listening sockets and the clock only, once in many rounds.
  */
 #include <errno.h>
 #include <poll.h>
@@ -25,6 +28,7 @@
 #include "user/session.h"
 
 #define MAX_EVENTS	 32
+#define POLL_ROUNDS	 256
 #define VERSION_PATIENCE UINT64_C(5000000000)
 #define PATIENCE	 UINT64_C(10000000000)
 
@@ -39,6 +43,7 @@ struct source {
 /**
  * struct export - a device that is served
  * @paused: nobody can be accepted for now
+ * @failed: the device has; it gets no more service
  * @events: what is polled for at the client
  * @since: nothing has gone on since then, as far as @seen_in and @seen_out tell
  */
@@ -53,6 +58,7 @@ struct export
 	bool paused;
 	struct source listens, talks, works;
 	bool has_client;
+	bool failed;
 	struct session session;
 	uint32_t events;
 	uint64_t since, seen_in, seen_out;
@@ -62,7 +68,7 @@ struct dfd_server {
 	int epoll_fd, timer_fd, stop_fd;
 	struct source ticks, stops;
 	struct export *exports;
-	bool ticking;
+	bool ticking, polls;
 	uint64_t served;
 	void (*line)(void *ctx, enum dfd_serve_level level, const char *text);
 	void *line_ctx;
@@ -149,7 +155,7 @@ static void set_interest(struct export *e, bool more)
 		event.events |= EPOLLIN;
 	if (more || conn_queued(c))
 		event.events |= EPOLLOUT;
-	if (event.events == e->events)
+	if (event.events == e->events || e->srv->polls)
 		return;
 	e->events = event.events;
 	epoll_ctl(e->srv->epoll_fd, EPOLL_CTL_MOD, c->fd, &event);
@@ -213,7 +219,7 @@ static void begin(struct export *e, int fd)
 	e->events = EPOLLIN;
 	e->since = user_now();
 	e->seen_in = e->seen_out = 0;
-	if (poll_add(e->srv, fd, &e->talks)) {
+	if (!e->srv->polls && poll_add(e->srv, fd, &e->talks)) {
 		drop(e, "was sent away: it cannot be polled");
 		return;
 	}
@@ -266,7 +272,10 @@ static void serve_device(struct export *e)
 
 	if (ret < 0) {
 		say(e, DFD_SERVE_ERROR, "the device has failed: %s", strerror(-ret));
-		epoll_ctl(e->srv->epoll_fd, EPOLL_CTL_DEL, dfd_device_poll_fd(e->target.dev), NULL);
+		e->failed = true;
+		if (!e->srv->polls)
+			epoll_ctl(e->srv->epoll_fd, EPOLL_CTL_DEL,
+				  dfd_device_poll_fd(e->target.dev), NULL);
 	}
 	if (e->has_client && conn_queued(&e->session.conn))
 		talk(e, false);
@@ -304,7 +313,7 @@ static void tick(struct dfd_server *srv)
 	}
 }
 
-int dfd_server_wait(struct dfd_server *srv, int timeout_ms)
+static int wait_for_events(struct dfd_server *srv, int timeout_ms)
 {
 	struct epoll_event events[MAX_EVENTS];
 	int ret = 0, count = epoll_wait(srv->epoll_fd, events, MAX_EVENTS, timeout_ms);
@@ -335,9 +344,37 @@ int dfd_server_wait(struct dfd_server *srv, int timeout_ms)
 	return ret;
 }
 
+static void ask_all(struct dfd_server *srv)
+{
+	for (struct export *e = srv->exports; e; e = e->next) {
+		talk(e, true);
+		if (!e->failed)
+			serve_device(e);
+	}
+}
+
+int dfd_server_wait(struct dfd_server *srv, int timeout_ms)
+{
+	if (!srv->polls)
+		return wait_for_events(srv, timeout_ms);
+	for (int i = 0; i < POLL_ROUNDS; i++)
+		ask_all(srv);
+	return wait_for_events(srv, 0);
+}
+
 int dfd_server_service(struct dfd_server *srv)
 {
-	return dfd_server_wait(srv, 0);
+	if (srv->polls)
+		ask_all(srv);
+	return wait_for_events(srv, 0);
+}
+
+int dfd_server_set_poll(struct dfd_server *srv, bool poll)
+{
+	if (srv->exports)
+		return -EBUSY;
+	srv->polls = poll;
+	return 0;
 }
 
 int dfd_server_poll_fd(const struct dfd_server *srv)
@@ -380,12 +417,22 @@ static void export_free(struct export *e)
 	free(e);
 }
 
+/* Who polls needs no fd that tells when there is work. */
+static int watch_device(struct export *e)
+{
+	int work = e->srv->polls ? -EOPNOTSUPP : dfd_device_poll_fd(e->target.dev);
+
+	if (work >= 0)
+		return poll_add(e->srv, work, &e->works);
+	return work == -EOPNOTSUPP ? 0 : work;
+}
+
 /* @fd is closed on failure. */
 static int export_new(struct dfd_server *srv, struct dfd_device *dev, int fd, const char *name,
 		      struct user_place *place, struct dfd_error *err)
 {
 	struct export *e = calloc(1, sizeof(*e));
-	int ret, work;
+	int ret;
 
 	if (!e) {
 		close(fd);
@@ -399,11 +446,7 @@ static int export_new(struct dfd_server *srv, struct dfd_device *dev, int fd, co
 	e->works = (struct source){ SOURCE_DEVICE, e };
 	ret = target_init(&e->target, dev, err);
 	if (!ret) {
-		work = dfd_device_poll_fd(dev);
-		if (work >= 0)
-			ret = poll_add(srv, work, &e->works);
-		else if (work != -EOPNOTSUPP)
-			ret = work;
+		ret = watch_device(e);
 		if (!ret)
 			ret = poll_add(srv, fd, &e->listens);
 		if (ret)

@@ -35,7 +35,7 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static void both_start(struct both *b, const char *address)
+static void both_start(struct both *b, const char *address, bool poll)
 {
 	char user[80];
 
@@ -45,6 +45,7 @@ static void both_start(struct both *b, const char *address)
 	snprintf(user, sizeof(user), "user:%s", b->path);
 	assert_int_equal(dfd_open(address, &b->served, NULL), 0);
 	assert_int_equal(dfd_server_new(&b->srv), 0);
+	assert_int_equal(dfd_server_set_poll(b->srv, poll), 0);
 	assert_int_equal(dfd_server_add(b->srv, b->served, b->path, 0600, NULL), 0);
 	assert_int_equal(pthread_create(&b->thread, NULL, serve, b), 0);
 	b->running = true;
@@ -101,7 +102,7 @@ static void test_dma_by_message(void **state)
 	struct both b;
 
 	(void)state;
-	both_start(&b, "model:edu");
+	both_start(&b, "model:edu", false);
 	for (size_t i = 0; i < sizeof(memory); i++)
 		memory[i] = (uint8_t)(i * 7 + i / 256);
 	memcpy(copy, memory, sizeof(copy));
@@ -133,7 +134,7 @@ static void test_mapped_region(void **state)
 	uint8_t byte;
 
 	(void)state;
-	both_start(&b, "model:shapes");
+	both_start(&b, "model:shapes", false);
 	assert_int_equal(dfd_region_mmap(b.dev, 0, 0x1000, 0x3000, PROT_READ | PROT_WRITE, &here),
 			 0);
 	assert_int_equal(
@@ -145,6 +146,21 @@ static void test_mapped_region(void **state)
 	assert_int_equal(dfd_region_mmap(b.dev, 0, 0, 0x1000, PROT_READ, &outside), -EINVAL);
 	munmap(here, 0x3000);
 	munmap(there, 0x3000);
+	both_stop(&b);
+}
+
+/* ---- a server that polls ---- */
+
+static void test_poll(void **state)
+{
+	uint32_t id = 0;
+	struct both b;
+
+	(void)state;
+	both_start(&b, "model:edu", true);
+	assert_int_equal(dfd_server_set_poll(b.srv, false), -EBUSY);
+	assert_int_equal(dfd_region_read(b.dev, 0, 0, &id, 4), 4);
+	assert_int_equal(id & 0xffff, 0xed);
 	both_stop(&b);
 }
 
@@ -161,7 +177,7 @@ static void test_server_gone(void **state)
 
 	(void)state;
 	map.addr = memory;
-	both_start(&b, "model:edu");
+	both_start(&b, "model:edu", false);
 	assert_int_equal(dfd_irq_enable(b.dev, DFD_PCI_MSI, 1), 0);
 	assert_int_equal(dfd_dma_map(b.dev, &map), 0);
 	assert_int_equal(dfd_service_thread(b.dev), 0);
@@ -222,6 +238,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dma_by_message),
 		cmocka_unit_test(test_mapped_region),
+		cmocka_unit_test(test_poll),
 		cmocka_unit_test(test_server_gone),
 		cmocka_unit_test(test_answer_is_never_longer),
 		cmocka_unit_test(test_limits),
