@@ -20,6 +20,7 @@
 #include "user/client.h"
 #include "user/link.h"
 #include "user/listen.h"
+#include "user/patience.h"
 
 #define WINDOW (UINT64_C(1) << DFD_REGION_SHIFT)
 /* What we have room for of an answer with capabilities, and take of a feature. */
@@ -449,7 +450,8 @@ static int describe(struct user_device *u, const char *path, const struct dfd_de
 	return 0;
 }
 
-int dfd_user_open(const char *path, struct dfd_device **out, struct dfd_error *err)
+int dfd_user_open_within(const char *path, int patience_ms, struct dfd_device **out,
+			 struct dfd_error *err)
 {
 	struct user_device *u;
 	const struct dfd_desc *desc;
@@ -464,7 +466,7 @@ int dfd_user_open(const char *path, struct dfd_device **out, struct dfd_error *e
 	}
 	for (size_t i = 0; i <= DFD_MAX_REGION_INDEX; i++)
 		u->backings[i].fd = -1;
-	link_start(&u->link, fd);
+	link_start(&u->link, fd, patience_ms);
 	ret = describe(u, path, &desc, err);
 	if (!ret) {
 		ret = dfd_device_new(desc, &user_ops, u, true, out);
@@ -475,4 +477,9 @@ int dfd_user_open(const char *path, struct dfd_device **out, struct dfd_error *e
 	if (ret)
 		user_free(u);
 	return ret;
+}
+
+int dfd_user_open(const char *path, struct dfd_device **out, struct dfd_error *err)
+{
+	return dfd_user_open_within(path, USER_PATIENCE_MS, out, err);
 }

@@ -14,9 +14,9 @@
 
 #include "user/link.h"
 
-void link_start(struct link *l, int fd)
+void link_start(struct link *l, int fd, int patience_ms)
 {
-	*l = (struct link){ .epoll_fd = -1 };
+	*l = (struct link){ .epoll_fd = -1, .patience_ms = patience_ms };
 	conn_init(&l->conn, fd);
 	l->conn.max_message = USER_MAX_MESSAGE;
 }
@@ -143,7 +143,7 @@ static int wait_for_server(struct link *l, int64_t end)
 /* Return: 1 with the answer, or why the link has failed. */
 static int await(struct link *l, const struct user_header *wanted, struct message *reply)
 {
-	int64_t end = now_ms() + LINK_PATIENCE_MS;
+	int64_t end = now_ms() + l->patience_ms;
 
 	for (;;) {
 		int sent = conn_flush(&l->conn), ret = conn_receive(&l->conn);

@@ -10,12 +10,10 @@
 #include "user/version.h"
 #include "util/iovamap.h"
 
-/* How long a server may take to answer. */
-#define LINK_PATIENCE_MS 10000
-
 /**
  * struct link - a connection to a server
  * @failed: 0, or what every call returns from then on
+ * @patience_ms: how long the server may take to answer
  * @epoll_fd: readable when link_service() has work; -1 until it is asked for
  * @windows: DMA maps
  * @files: behind them
@@ -23,6 +21,7 @@
 struct link {
 	struct conn conn;
 	int failed;
+	int patience_ms;
 	int epoll_fd;
 	uint32_t events;
 	uint16_t next_id;
@@ -32,7 +31,7 @@ struct link {
 };
 
 /** link_start() - @fd: a connected socket, which becomes the link's */
-void link_start(struct link *l, int fd);
+void link_start(struct link *l, int fd, int patience_ms);
 void link_finish(struct link *l);
 
 /** struct call - a request: the fixed part of its payload, data behind it, and fds */

@@ -25,12 +25,14 @@
 #include <devfd/serve.h>
 
 #include "user/listen.h"
+#include "user/patience.h"
 #include "user/session.h"
 
-#define MAX_EVENTS	 32
-#define POLL_ROUNDS	 256
-#define VERSION_PATIENCE UINT64_C(5000000000)
-#define PATIENCE	 UINT64_C(10000000000)
+#define MAX_EVENTS  32
+#define POLL_ROUNDS 256
+#define SECOND	    UINT64_C(1000000000)
+
+static const struct patience usual_patience = { 5 * SECOND, 10 * SECOND, 10 * SECOND, SECOND };
 
 enum source_kind { SOURCE_LISTENER, SOURCE_CLIENT, SOURCE_DEVICE, SOURCE_TICK, SOURCE_STOP };
 
@@ -68,6 +70,7 @@ struct dfd_server {
 	int epoll_fd, timer_fd, stop_fd;
 	struct source ticks, stops;
 	struct export *exports;
+	struct patience patience;
 	bool ticking, polls;
 	uint64_t served;
 	void (*line)(void *ctx, enum dfd_serve_level level, const char *text);
@@ -109,7 +112,11 @@ static void tick_while_needed(struct dfd_server *srv)
 	if (needed == srv->ticking)
 		return;
 	srv->ticking = needed;
-	period.it_value.tv_sec = period.it_interval.tv_sec = needed;
+	if (needed) {
+		period.it_value.tv_sec = (time_t)(srv->patience.look / SECOND);
+		period.it_value.tv_nsec = (long)(srv->patience.look % SECOND);
+	}
+	period.it_interval = period.it_value;
 	timerfd_settime(srv->timer_fd, 0, &period, NULL);
 }
 
@@ -215,6 +222,7 @@ static void begin(struct export *e, int fd)
 	session_start(&e->session, &e->target, fd);
 	e->session.log = session_log;
 	e->session.log_ctx = e;
+	e->session.dma_patience = e->srv->patience.dma;
 	e->has_client = true;
 	e->events = EPOLLIN;
 	e->since = user_now();
@@ -285,6 +293,7 @@ static void serve_device(struct export *e)
 static void look_at(struct export *e, uint64_t now)
 {
 	struct conn *c = &e->session.conn;
+	const struct patience *patience = &e->srv->patience;
 	bool stuck = (conn_partial(c) && c->in_position == e->seen_in) ||
 		     (conn_queued(c) && c->sent == e->seen_out);
 
@@ -294,7 +303,7 @@ static void look_at(struct export *e, uint64_t now)
 		e->seen_in = c->in_position;
 		e->seen_out = c->sent;
 		conn_trim(c);
-	} else if (now - e->since > (e->session.agreed ? PATIENCE : VERSION_PATIENCE)) {
+	} else if (now - e->since > (e->session.agreed ? patience->stall : patience->version)) {
 		drop(e, "was sent away: it has stopped in the middle");
 	}
 }
@@ -404,6 +413,11 @@ void dfd_server_watch_log(struct dfd_server *srv,
 	srv->line_ctx = ctx;
 }
 
+void dfd_server_set_patience(struct dfd_server *srv, const struct patience *patience)
+{
+	srv->patience = *patience;
+}
+
 /* ---- life ---- */
 
 static void export_free(struct export *e)
@@ -493,6 +507,7 @@ int dfd_server_new(struct dfd_server **out)
 
 	if (!srv)
 		return -ENOMEM;
+	srv->patience = usual_patience;
 	srv->ticks.kind = SOURCE_TICK;
 	srv->stops.kind = SOURCE_STOP;
 	srv->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -26,8 +26,6 @@ void target_finish(struct target *t);
 
 /* Requests by message that one client may owe us an answer to. */
 #define SESSION_MAX_DMA 128u
-/* What a client has not answered by then has failed. */
-#define SESSION_DMA_TIMEOUT_NS UINT64_C(10000000000)
 
 /** enum slot_state - a cancelled request keeps its id, so that the late answer is recognised */
 enum slot_state { SLOT_FREE, SLOT_SENT, SLOT_CANCELLED };
@@ -58,6 +56,7 @@ struct dma_slot {
  * @later: messages that follow the answer that is being made; a request by the device must not
  *         overtake the answer to the access that caused it
  * @in_request: an answer is being made
+ * @dma_patience: for each answer, in ns
  * @refused: requests in a row that we do not know
  */
 struct session {
@@ -68,6 +67,7 @@ struct session {
 	struct dfd_iovamap maps;
 	struct dma_slot slots[SESSION_MAX_DMA];
 	unsigned int slots_used;
+	uint64_t dma_patience;
 	uint16_t next_id;
 	struct conn_buf later;
 	bool in_request;

@@ -80,7 +80,7 @@ static int send_piece(struct session *s, struct dma_slot *slot, const uint8_t *d
 		s->next_id++;
 	slot->id = head.id = s->next_id++;
 	slot->piece = piece;
-	slot->deadline = user_now() + SESSION_DMA_TIMEOUT_NS;
+	slot->deadline = user_now() + s->dma_patience;
 	memcpy(at, &head, sizeof(head));
 	memcpy(at + sizeof(head), &dma, sizeof(dma));
 	if (data)

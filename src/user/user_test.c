@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Both ends in one process: memory by message, mapped regions, and ends that vanish. */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,8 @@
 
 #include <devfd/devfd.h>
 
+#include "user/listen.h"
+#include "user/patience.h"
 #include "user/version.h"
 
 /** struct both - a served device, and the same one from the other end */
@@ -35,7 +38,8 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static void both_start(struct both *b, const char *address, bool poll)
+static void both_start(struct both *b, const char *address, bool polls,
+		       const struct patience *patience)
 {
 	char user[80];
 
@@ -45,7 +49,9 @@ static void both_start(struct both *b, const char *address, bool poll)
 	snprintf(user, sizeof(user), "user:%s", b->path);
 	assert_int_equal(dfd_open(address, &b->served, NULL), 0);
 	assert_int_equal(dfd_server_new(&b->srv), 0);
-	assert_int_equal(dfd_server_set_poll(b->srv, poll), 0);
+	assert_int_equal(dfd_server_set_poll(b->srv, polls), 0);
+	if (patience)
+		dfd_server_set_patience(b->srv, patience);
 	assert_int_equal(dfd_server_add(b->srv, b->served, b->path, 0600, NULL), 0);
 	assert_int_equal(pthread_create(&b->thread, NULL, serve, b), 0);
 	b->running = true;
@@ -102,7 +108,7 @@ static void test_dma_by_message(void **state)
 	struct both b;
 
 	(void)state;
-	both_start(&b, "model:edu", false);
+	both_start(&b, "model:edu", false, NULL);
 	for (size_t i = 0; i < sizeof(memory); i++)
 		memory[i] = (uint8_t)(i * 7 + i / 256);
 	memcpy(copy, memory, sizeof(copy));
@@ -134,7 +140,7 @@ static void test_mapped_region(void **state)
 	uint8_t byte;
 
 	(void)state;
-	both_start(&b, "model:shapes", false);
+	both_start(&b, "model:shapes", false, NULL);
 	assert_int_equal(dfd_region_mmap(b.dev, 0, 0x1000, 0x3000, PROT_READ | PROT_WRITE, &here),
 			 0);
 	assert_int_equal(
@@ -157,7 +163,7 @@ static void test_poll(void **state)
 	struct both b;
 
 	(void)state;
-	both_start(&b, "model:edu", true);
+	both_start(&b, "model:edu", true, NULL);
 	assert_int_equal(dfd_server_set_poll(b.srv, false), -EBUSY);
 	assert_int_equal(dfd_region_read(b.dev, 0, 0, &id, 4), 4);
 	assert_int_equal(id & 0xffff, 0xed);
@@ -177,7 +183,7 @@ static void test_server_gone(void **state)
 
 	(void)state;
 	map.addr = memory;
-	both_start(&b, "model:edu", false);
+	both_start(&b, "model:edu", false, NULL);
 	assert_int_equal(dfd_irq_enable(b.dev, DFD_PCI_MSI, 1), 0);
 	assert_int_equal(dfd_dma_map(b.dev, &map), 0);
 	assert_int_equal(dfd_service_thread(b.dev), 0);
@@ -194,6 +200,52 @@ static void test_server_gone(void **state)
 	assert_int_equal(dfd_dma_map(b.dev, &map), -ENODEV);
 	assert_int_equal(dfd_dma_unmap(b.dev, 0x10000, 4096, NULL), -ENODEV);
 	both_stop(&b);
+}
+
+/* ---- patience ---- */
+
+static void test_silence(void **state)
+{
+	static const struct patience short_one = { 30000000, 30000000, 30000000, 5000000 };
+	const struct user_header half = { .command = USER_VERSION, .size = 40 };
+	struct pollfd p = { .events = POLLIN };
+	char byte;
+	struct both b;
+
+	(void)state;
+	both_start(&b, "model:edu", false, &short_one);
+	dfd_device_close(b.dev);
+	b.dev = NULL;
+	/* Neither who says nothing nor who stops in the middle is waited for. */
+	for (size_t len = 0; len <= sizeof(half); len += sizeof(half)) {
+		p.fd = user_connect(b.path);
+		assert_true(p.fd >= 0);
+		assert_int_equal(write(p.fd, &half, len), (ssize_t)len);
+		assert_int_equal(poll(&p, 1, 5000), 1);
+		assert_int_equal(read(p.fd, &byte, 1), 0);
+		close(p.fd);
+	}
+	both_stop(&b);
+}
+
+static void test_silent_server(void **state)
+{
+	char dir[] = "/tmp/devfd-silent-XXXXXX", path[64];
+	struct user_place place;
+	struct dfd_device *dev;
+	struct dfd_error err;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/sock", dir);
+	fd = user_listen(path, 0600, &place, NULL);
+	assert_true(fd >= 0);
+	assert_int_equal(dfd_user_open_within(path, 30, &dev, &err), -ETIMEDOUT);
+	assert_non_null(strstr(err.text, "timed out"));
+	close(fd);
+	user_unplace(&place);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 /* ---- the version ---- */
@@ -240,6 +292,8 @@ int main(void)
 		cmocka_unit_test(test_mapped_region),
 		cmocka_unit_test(test_poll),
 		cmocka_unit_test(test_server_gone),
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_silent_server),
 		cmocka_unit_test(test_answer_is_never_longer),
 		cmocka_unit_test(test_limits),
 	};
