@@ -3,10 +3,11 @@
  * A small driver for NVMe controllers, wherever they are.
  *
  * usage: nvme ADDRESS [--poll] identify
- *        nvme ADDRESS [--poll] read|write|verify FIRST COUNT [SEED]
+ *        nvme ADDRESS [--poll] [--fua] read|write|verify FIRST COUNT [SEED]
  *
  * write fills COUNT blocks from FIRST on with bytes that SEED and the block's number decide, and
- * flushes; verify reads them back and compares; read prints a hash of what is there.
+ * flushes, or with --fua has each command make its blocks durable; verify reads them back and
+ * compares; read prints a hash of what is there.
  * --poll asks no interrupt to come. Nothing here depends on the kind of address.
  */
 #include <endian.h>
@@ -24,6 +25,7 @@ enum { FLUSH = 0x00, WRITE = 0x01, READ = 0x02 };
 
 #define DOORBELLS 0x1000u
 #define ENABLE	  0x00460001u /* queue entries of 64 and 16 bytes, pages of 4 KiB */
+#define FUA	  0x40000000u
 #define READY	  0x1u
 #define FATAL	  0x2u
 #define GONE	  UINT32_MAX
@@ -44,7 +46,7 @@ struct nvme {
 	uint8_t *data;
 	uint64_t data_iova;
 	unsigned int stride;
-	bool poll;
+	bool poll, fua;
 	uint32_t irq, vectors;
 	uint64_t blocks;
 	uint32_t block_size;
@@ -328,7 +330,7 @@ static void transfer(struct nvme *n, uint8_t opcode, uint64_t block, uint32_t co
 			       .prp1 = n->data_iova,
 			       .cdw10 = (uint32_t)block,
 			       .cdw11 = (uint32_t)(block >> 32),
-			       .cdw12 = count - 1 });
+			       .cdw12 = (count - 1) | (n->fua ? FUA : 0) });
 }
 
 static void pattern(uint8_t *bytes, uint32_t len, uint64_t block, uint64_t seed)
@@ -392,7 +394,7 @@ static void do_blocks(struct nvme *n, enum action action, uint64_t first, uint64
 		h = hash(h, n->data, count * n->block_size);
 		done += count;
 	}
-	if (action == ACTION_WRITE)
+	if (action == ACTION_WRITE && !n->fua)
 		must(n, &n->io, (struct command){ .opcode = FLUSH, .nsid = 1 });
 	printf("%s: %" PRIu64 " blocks from %" PRIu64, action_names[action], blocks, first);
 	if (action == ACTION_READ)
@@ -402,8 +404,9 @@ static void do_blocks(struct nvme *n, enum action action, uint64_t first, uint64
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: nvme ADDRESS [--poll] identify\n"
-			"       nvme ADDRESS [--poll] read|write|verify FIRST COUNT [SEED]\n");
+	fprintf(stderr,
+		"usage: nvme ADDRESS [--poll] identify\n"
+		"       nvme ADDRESS [--poll] [--fua] read|write|verify FIRST COUNT [SEED]\n");
 	exit(2);
 }
 
@@ -436,12 +439,21 @@ static void drive(struct nvme *n, enum action action, const uint64_t args[3])
 
 int main(int argc, char **argv)
 {
-	struct nvme n = { .poll = argc > 2 && !strcmp(argv[2], "--poll") };
+	struct nvme n = { 0 };
 	uint64_t args[3] = { 0, 0, 1 };
-	int at = n.poll ? 3 : 2;
+	int at = 2;
 	enum action action;
 	struct dfd_error err;
 
+	for (; at < argc && argv[at][0] == '-'; at++) {
+		bool *option = !strcmp(argv[at], "--poll")  ? &n.poll
+			       : !strcmp(argv[at], "--fua") ? &n.fua
+							    : NULL;
+
+		if (!option)
+			usage();
+		*option = true;
+	}
 	if (argc <= at)
 		usage();
 	action = find_action(argv[at], argc - at - 1);

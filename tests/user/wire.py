@@ -99,11 +99,12 @@ def error(reply):
 
 
 class Server:
-    def __init__(self, devfd, address, *options):
+    def __init__(self, devfd, address, *options, env=None):
         self.dir = tempfile.mkdtemp(prefix="devfd-user-")
         self.path = os.path.join(self.dir, "sock")
         self.process = subprocess.Popen([devfd, "serve", address, "--socket", self.path,
-                                         "--log", "error", *options])
+                                         "--log", "error", *options],
+                                        env={**os.environ, **(env or {})})
         for _ in range(500):
             if self.listens() or self.process.poll() is not None:
                 break
@@ -116,6 +117,12 @@ class Server:
 
     def fds(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def cut(self):
+        """Ends it as a loss of power does."""
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.dir)
 
     def alive(self):
         return self.process.poll() is None
