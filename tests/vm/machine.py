@@ -9,6 +9,7 @@ On the second it reports, one line each, so that nothing comes between:
     note NAME: TEXT         something for the host to look at
     host COMMAND ID         a QMP command to run with "id", such as device_del
     kill NAME               kill -9 of a process: "qemu", or one of those that run() was given
+    call NAME               a function that run() was given, with QEMU's monitor
     done                    the guest has come to its end
 """
 import json
@@ -54,7 +55,7 @@ class Boot:
         elif word == "note":
             name, _, text = rest.partition(": ")
             self.notes[name] = text
-        elif word in ("host", "kill"):
+        elif word in ("host", "kill", "call"):
             return line.split(" ", 2)
         elif word == "done":
             self.done = True
@@ -95,7 +96,7 @@ def command_line(qemu, kernel, initrd, append, devices):
             "-qmp", "unix:qmp,server=on,wait=off"]
 
 
-def follow(processes, boot, limit):
+def follow(processes, functions, boot, limit):
     """Reads the report until QEMU ends."""
     process = processes["qemu"]
     start = time.monotonic()
@@ -107,11 +108,14 @@ def follow(processes, boot, limit):
             report = Reader(boot.folder / "report")
         for line in report.lines() if report else []:
             wish = boot.take(line)
-            if wish and wish[0] == "host":
-                qmp = qmp or Qmp(boot.folder / "qmp")
-                qmp.send(wish[1], id=wish[2])
-            elif wish:
+            if wish and wish[0] == "kill":
                 processes[wish[1]].kill()
+            elif wish:
+                qmp = qmp or Qmp(boot.folder / "qmp")
+                if wish[0] == "call":
+                    functions[wish[1]](qmp)
+                else:
+                    qmp.send(wish[1], id=wish[2])
         if ended:
             boot.status = process.returncode
             return
@@ -126,7 +130,8 @@ def last_words(messages):
     return re.split(r"^CPU #", messages.read_text(), flags=re.M)[0].strip()
 
 
-def run(kernel, initrd, append, devices, folder, limit=LIMIT, qemu=QEMU, processes=None):
+def run(kernel, initrd, append, devices, folder, limit=LIMIT, qemu=QEMU, processes=None,
+        functions=None):
     """Boots once; returns a Boot, whose `done` says whether the guest came to its end."""
     folder.mkdir(parents=True)
     boot = Boot(folder)
@@ -135,7 +140,7 @@ def run(kernel, initrd, append, devices, folder, limit=LIMIT, qemu=QEMU, process
                                    cwd=folder, stdin=subprocess.DEVNULL, stdout=messages,
                                    stderr=messages)
         try:
-            follow({"qemu": process, **(processes or {})}, boot, limit)
+            follow({"qemu": process, **(processes or {})}, functions or {}, boot, limit)
         finally:
             process.kill()
             process.wait()

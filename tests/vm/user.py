@@ -33,24 +33,35 @@ IOMMU = ["-device", "intel-iommu,intremap=on,caching-mode=on"]
 APPEND = "nvme_core.io_timeout=5 nvme_core.admin_timeout=5 iomem=relaxed"
 
 
+def as_option(description):
+    return ["-device", json.dumps(description)]
+
+
 class Server:
     """One `devfd serve`. Its socket is named relative to the folder: its path may not be long."""
 
-    def __init__(self, devfd, name, address, folder):
+    def __init__(self, devfd, name, address, folder, env=None):
         self.name, self.folder = name, folder
         self.log = open(folder / f"{name}.log", "w")
         self.process = subprocess.Popen([devfd, "serve", address, "--socket", f"{name}.sock"],
                                         cwd=folder, stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log)
+                                        stderr=self.log, env={**os.environ, **(env or {})})
         end = time.monotonic() + START
         while not (folder / f"{name}.sock").exists() and time.monotonic() < end:
             time.sleep(0.01)
 
-    def device(self, **where):
+    def description(self, **where):
         """As QEMU, which runs in a folder below, is told about it."""
-        return ["-device", json.dumps({
-            "driver": "vfio-user-pci", **where,
-            "socket": {"type": "unix", "path": f"../{self.name}.sock"}})]
+        return {"driver": "vfio-user-pci", **where,
+                "socket": {"type": "unix", "path": f"../{self.name}.sock"}}
+
+    def device(self, **where):
+        return as_option(self.description(**where))
+
+    def cut(self):
+        """Ends it as a loss of power does."""
+        self.process.kill()
+        self.process.wait()
 
     def problem(self):
         """Why it is not there any more, or None."""
