@@ -282,6 +282,18 @@ int dfd_device_service(struct dfd_device *dev)
 	return ret;
 }
 
+bool dfd_device_quiet(struct dfd_device *dev)
+{
+	bool quiet;
+
+	if (!dev->model)
+		return !dev->ops->poll_fd;
+	pthread_mutex_lock(&dev->lock);
+	quiet = model_host_quiet(dev->model);
+	pthread_mutex_unlock(&dev->lock);
+	return quiet;
+}
+
 void dfd_device_watch_log(struct dfd_device *dev, void (*line)(void *ctx, const char *text),
 			  void *ctx)
 {

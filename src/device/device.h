@@ -53,6 +53,13 @@ void device_enter(struct dfd_device *dev);
 /** device_leave() - run what the operation deferred and release the lock */
 void device_leave(struct dfd_device *dev);
 
+/**
+ * dfd_device_quiet() - is the device sure to need no service before the next operation on it?
+ *
+ * What other threads do on it is not foreseen. Return: true for that.
+ */
+bool dfd_device_quiet(struct dfd_device *dev);
+
 /** device_drop_waits() - close the eventfds of dfd_irq_enable() */
 void device_drop_waits(struct dfd_device *dev);
 

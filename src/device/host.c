@@ -204,6 +204,19 @@ void model_host_drain(struct model_host *h)
 		h->armed = DEADLINE_OFF;
 }
 
+bool model_host_quiet(struct model_host *h)
+{
+	bool quiet = next_deadline(h) == DEADLINE_OFF && !h->files.dying;
+
+	for (uint32_t i = 0; quiet && i < h->num_irqs; i++)
+		quiet = h->irqs[i].unmask_fd < 0;
+	pthread_mutex_lock(&h->requests_lock);
+	for (uint32_t i = 0; quiet && i < DFD_MAX_DMA_INFLIGHT; i++)
+		quiet = h->requests[i].state == REQUEST_FREE;
+	pthread_mutex_unlock(&h->requests_lock);
+	return quiet;
+}
+
 /* ---- accesses ---- */
 
 /* Is the decode bit on that this region answers to? */

@@ -105,6 +105,8 @@ struct model_host {
 void model_host_run_due(struct model_host *h);
 void model_host_run_deferred(struct model_host *h);
 void model_host_drain(struct model_host *h);
+/** Nothing is due, under way or listened to. */
+bool model_host_quiet(struct model_host *h);
 int model_host_poll_fd(struct model_host *h);
 void model_host_close_poll_fds(struct model_host *h);
 ssize_t model_host_read(struct model_host *h, uint32_t index, uint64_t offset, void *buf,

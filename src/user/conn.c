@@ -74,7 +74,6 @@ static void close_fds(int *fds, unsigned int *count)
 void conn_init(struct conn *c, int fd)
 {
 	*c = (struct conn){ .fd = fd, .max_message = USER_MAX_FIRST_MESSAGE };
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
 void conn_finish(struct conn *c)
@@ -208,7 +207,7 @@ static size_t wanted(const struct conn *c)
 	return 1;
 }
 
-int conn_receive(struct conn *c)
+static int receive(struct conn *c, int flags)
 {
 	union {
 		char bytes[CMSG_SPACE(CONN_MAX_FDS * sizeof(int))];
@@ -226,15 +225,28 @@ int conn_receive(struct conn *c)
 	if (!buf_reserve(&c->in, wanted(c)))
 		return -ENOMEM;
 	iov = (struct iovec){ c->in.data + c->in.end, c->in.room - c->in.end };
-	do
-		n = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	n = recvmsg(c->fd, &msg, flags | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return -errno;
 	from = c->in.end;
 	c->in.end += (size_t)n;
 	ret = keep_fds(c, &msg, from);
 	return ret ? ret : n != 0;
+}
+
+int conn_receive(struct conn *c)
+{
+	int ret;
+
+	do
+		ret = receive(c, MSG_DONTWAIT);
+	while (ret == -EINTR);
+	return ret;
+}
+
+int conn_receive_wait(struct conn *c)
+{
+	return receive(c, 0);
 }
 
 int conn_next(struct conn *c, struct message *m)

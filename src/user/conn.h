@@ -69,7 +69,7 @@ struct message {
 	unsigned int num_fds;
 };
 
-/** conn_init() - @fd: a connected socket, which becomes the connection's and non-blocking */
+/** conn_init() - @fd: a connected socket, which becomes the connection's */
 void conn_init(struct conn *c, int fd);
 
 /** conn_finish() - close everything; a second time does nothing */
@@ -82,6 +82,13 @@ void conn_finish(struct conn *c);
  * lost, -ENOMEM, or what recvmsg() says.
  */
 int conn_receive(struct conn *c);
+
+/**
+ * conn_receive_wait() - as conn_receive(), but sleeps on a socket that is blocking
+ *
+ * Return: also -EAGAIN after the time-out that the socket has (SO_RCVTIMEO), and -EINTR.
+ */
+int conn_receive_wait(struct conn *c);
 
 /**
  * conn_next() - take the next message that is complete

@@ -9,6 +9,11 @@
  *
  * A server that polls asks each client and each device in turn, and the epoll fd, which then has
  * the listening sockets and the clock only, once in many rounds.
+ *
+ * A server of one device whose client keeps it busy, and whose device has nothing of its own to do,
+ * sleeps in the receive itself, which saves the system call that says what happened. Nobody else
+ * can wake it there, so that sleep is short, and the epoll fd has its turn every few milliseconds:
+ * a second client, the clock and dfd_server_stop() come late by that much. A signal wakes it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -20,10 +25,12 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <devfd/serve.h>
 
+#include "device/device.h"
 #include "user/listen.h"
 #include "user/patience.h"
 #include "user/session.h"
@@ -31,6 +38,8 @@
 #define MAX_EVENTS  32
 #define POLL_ROUNDS 256
 #define SECOND	    UINT64_C(1000000000)
+/* How long a lone client may have the server for itself. */
+#define ALONE UINT64_C(10000000)
 
 static const struct patience usual_patience = { 5 * SECOND, 10 * SECOND, 10 * SECOND, SECOND };
 
@@ -46,6 +55,7 @@ struct source {
  * struct export - a device that is served
  * @paused: nobody can be accepted for now
  * @failed: the device has; it gets no more service
+ * @busy: the client has just had something to say
  * @events: what is polled for at the client
  * @since: nothing has gone on since then, as far as @seen_in and @seen_out tell
  */
@@ -60,18 +70,25 @@ struct export
 	bool paused;
 	struct source listens, talks, works;
 	bool has_client;
-	bool failed;
+	bool failed, busy;
 	struct session session;
 	uint32_t events;
 	uint64_t since, seen_in, seen_out;
 };
 
+/**
+ * struct dfd_server
+ * @ticking: the clock is on
+ * @polls: see dfd_server_set_poll()
+ * @looked: when the epoll fd was asked last
+ */
 struct dfd_server {
 	int epoll_fd, timer_fd, stop_fd;
 	struct source ticks, stops;
 	struct export *exports;
 	struct patience patience;
 	bool ticking, polls;
+	uint64_t looked;
 	uint64_t served;
 	void (*line)(void *ctx, enum dfd_serve_level level, const char *text);
 	void *line_ctx;
@@ -168,16 +185,12 @@ static void set_interest(struct export *e, bool more)
 	epoll_ctl(e->srv->epoll_fd, EPOLL_CTL_MOD, c->fd, &event);
 }
 
-/* Take requests, send answers. */
-static void talk(struct export *e, bool readable)
+/* Take requests, send answers. @ret: as conn_receive() */
+static void answer(struct export *e, int ret)
 {
 	struct conn *c = &e->session.conn;
-	int ret = 1, more = 0;
+	int more = 0;
 
-	if (!e->has_client)
-		return;
-	if (readable && !blocked(c))
-		ret = conn_receive(c);
 	if (ret > 0 || ret == -EAGAIN)
 		more = session_handle(&e->session);
 	if (conn_queued(c)) {
@@ -194,6 +207,15 @@ static void talk(struct export *e, bool readable)
 		drop(e, reason(more));
 	else
 		set_interest(e, more);
+	e->busy = ret > 0;
+}
+
+static void talk(struct export *e, bool readable)
+{
+	struct conn *c = &e->session.conn;
+
+	if (e->has_client)
+		answer(e, readable && !blocked(c) ? conn_receive(c) : 1);
 }
 
 /* ---- clients come ---- */
@@ -219,12 +241,15 @@ static void refuse(struct export *e, int fd)
 
 static void begin(struct export *e, int fd)
 {
+	const struct timeval alone = { .tv_usec = ALONE / 1000 };
+
 	session_start(&e->session, &e->target, fd);
 	e->session.log = session_log;
 	e->session.log_ctx = e;
 	e->session.dma_patience = e->srv->patience.dma;
 	e->has_client = true;
 	e->events = EPOLLIN;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &alone, sizeof(alone));
 	e->since = user_now();
 	e->seen_in = e->seen_out = 0;
 	if (!e->srv->polls && poll_add(e->srv, fd, &e->talks)) {
@@ -258,7 +283,7 @@ static void welcome(struct export *e)
 	/* The old one may have gone, with something left to take. */
 	while (hung_up(e))
 		talk(e, true);
-	fd = accept4(e->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = accept4(e->listener, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
 			say(e, DFD_SERVE_ERROR, "no client can be taken for now: %m");
@@ -322,6 +347,14 @@ static void tick(struct dfd_server *srv)
 	}
 }
 
+static uint64_t coarse_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
+}
+
 static int wait_for_events(struct dfd_server *srv, int timeout_ms)
 {
 	struct epoll_event events[MAX_EVENTS];
@@ -329,6 +362,7 @@ static int wait_for_events(struct dfd_server *srv, int timeout_ms)
 
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
+	srv->looked = coarse_now();
 	for (int i = 0; i < count; i++) {
 		const struct source *source = events[i].data.ptr;
 
@@ -362,8 +396,34 @@ static void ask_all(struct dfd_server *srv)
 	}
 }
 
+/* Is there one client, with more to say probably, and nothing else to do? */
+static bool alone(const struct dfd_server *srv)
+{
+	const struct export *e = srv->exports;
+
+	return e && !e->next && e->has_client && e->busy && e->events == EPOLLIN &&
+	       e->session.agreed && !e->session.slots_used && dfd_device_quiet(e->target.dev);
+}
+
+static int wait_for_one(struct dfd_server *srv)
+{
+	struct export *e = srv->exports;
+	int ret;
+
+	if (coarse_now() - srv->looked > ALONE)
+		return wait_for_events(srv, 0);
+	ret = conn_receive_wait(&e->session.conn);
+	if (ret == -EAGAIN || ret == -EINTR)
+		e->busy = false;
+	else
+		answer(e, ret);
+	return 0;
+}
+
 int dfd_server_wait(struct dfd_server *srv, int timeout_ms)
 {
+	if (!srv->polls && timeout_ms < 0 && alone(srv))
+		return wait_for_one(srv);
 	if (!srv->polls)
 		return wait_for_events(srv, timeout_ms);
 	for (int i = 0; i < POLL_ROUNDS; i++)
