@@ -160,6 +160,19 @@ static int await(struct link *l, const struct user_header *wanted, struct messag
 	}
 }
 
+/* Requests that came together with the answer: no event will tell of them. Return: as await() */
+static int serve_rest(struct link *l, struct message *reply)
+{
+	int ret = conn_partial(&l->conn) ? take(l, NULL, NULL) : 0;
+
+	if (!ret)
+		ret = conn_flush(&l->conn);
+	if (!ret)
+		return 1;
+	message_done(reply);
+	return ret;
+}
+
 static int answered(struct message *reply, struct message *out)
 {
 	int ret = 0;
@@ -189,6 +202,8 @@ int link_call(struct link *l, const struct call *call, struct message *reply)
 	if (ret)
 		return ret;
 	ret = await(l, &head, &m);
+	if (ret > 0)
+		ret = serve_rest(l, &m);
 	watch(l);
 	return ret > 0 ? answered(&m, reply) : fail(l, ret);
 }
