@@ -8,13 +8,15 @@
  * write fills COUNT blocks from FIRST on with bytes that SEED and the block's number decide, and
  * flushes, or with --fua has each command make its blocks durable; verify reads them back and
  * compares; read prints a hash of what is there.
- * --poll asks no interrupt to come. Nothing here depends on the kind of address.
+ * --poll asks no interrupt to come. Doorbells that can be mapped are written in memory. Nothing
+ * here depends on the kind of address.
  */
 #include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <devfd/devfd.h>
 #include <devfd/mmio.h>
@@ -46,6 +48,7 @@ struct nvme {
 	uint8_t *data;
 	uint64_t data_iova;
 	unsigned int stride;
+	uint8_t *doorbells; /* a page, NULL where it cannot be mapped */
 	bool poll, fua;
 	uint32_t irq, vectors;
 	uint64_t blocks;
@@ -108,6 +111,17 @@ static void store(uint8_t *at, size_t width, uint64_t value)
 
 /* ---- commands ---- */
 
+static void ring(struct nvme *n, unsigned int number, uint32_t value)
+{
+	uint64_t at = (uint64_t)number * n->stride;
+
+	dfd_mmio_wmb();
+	if (n->doorbells)
+		dfd_mmio_write32(n->doorbells + at, value);
+	else
+		put(n, DOORBELLS + at, value);
+}
+
 static void submit(struct nvme *n, struct queue *q, const struct command *c)
 {
 	uint8_t *entry = q->sq + (size_t)64 * q->tail;
@@ -122,15 +136,17 @@ static void submit(struct nvme *n, struct queue *q, const struct command *c)
 	store(entry + 44, 4, c->cdw11);
 	store(entry + 48, 4, c->cdw12);
 	q->tail = (q->tail + 1) % DEPTH;
-	dfd_mmio_wmb();
-	put(n, DOORBELLS + (uint64_t)2 * q->id * n->stride, q->tail);
+	ring(n, 2 * q->id, q->tail);
 }
 
-/* Reading a register lets a device of this process work, and shows whether there still is one. */
+/*
+ * Reading a register lets a device of this process work, and shows whether there still is one. Who
+ * looks at doorbells in memory needs that less often.
+ */
 static void wait_polling(struct nvme *n, const volatile uint8_t *flags, unsigned int phase)
 {
-	while ((*flags & 1) != phase) {
-		uint32_t status = get(n, CSTS);
+	for (unsigned int i = 1; (*flags & 1) != phase; i++) {
+		uint32_t status = n->doorbells && i % 1024 ? 0 : get(n, CSTS);
 
 		if (status == GONE || status & FATAL)
 			fail("the controller has failed");
@@ -162,7 +178,7 @@ static unsigned int run(struct nvme *n, struct queue *q, const struct command *c
 	status = (unsigned int)load(entry + 14, 2) >> 1;
 	q->head = (q->head + 1) % DEPTH;
 	q->phase ^= !q->head;
-	put(n, DOORBELLS + (uint64_t)(2 * q->id + 1) * n->stride, q->head);
+	ring(n, 2 * q->id + 1, q->head);
 	if (!n->poll && n->irq == DFD_PCI_INTX)
 		dfd_irq_unmask(n->dev, n->irq);
 	return status;
@@ -209,6 +225,16 @@ static void enable_irq(struct nvme *n)
 	fail("no interrupt can be enabled; try --poll");
 }
 
+/* Those of queues 0 and 1. */
+static void map_doorbells(struct nvme *n)
+{
+	void *addr;
+
+	if (n->stride <= PAGE / 4 &&
+	    !dfd_region_mmap(n->dev, DFD_PCI_BAR0, DOORBELLS, PAGE, PROT_READ | PROT_WRITE, &addr))
+		n->doorbells = addr;
+}
+
 static void wait_ready(struct nvme *n, uint32_t wanted)
 {
 	uint32_t status;
@@ -240,6 +266,7 @@ static void start(struct nvme *n)
 	uint32_t cap_high = get(n, CAP + 4);
 
 	n->stride = 4u << (cap_high & 0xf);
+	map_doorbells(n);
 	if (cap_high >> 16 & 0xf || (get(n, CAP) & 0xffff) < DEPTH - 1)
 		fail("the controller does not take pages of 4 KiB or queues of 32 entries");
 	if (dfd_dma_alloc(n->dev, 4 * PAGE + DATA_SIZE, 0, &n->memory))
@@ -313,7 +340,8 @@ static void show(struct nvme *n)
 	uint32_t version = get(n, VS);
 
 	identify(n, 1, 0);
-	printf("NVMe %" PRIu32 ".%" PRIu32 "\n", version >> 16, version >> 8 & 0xff);
+	printf("NVMe %" PRIu32 ".%" PRIu32 ", doorbells in %s\n", version >> 16,
+	       version >> 8 & 0xff, n->doorbells ? "memory" : "registers");
 	print_text("model", n->data + 24, 40);
 	print_text("serial", n->data + 4, 20);
 	print_text("firmware", n->data + 64, 8);
@@ -435,6 +463,8 @@ static void drive(struct nvme *n, enum action action, const uint64_t args[3])
 	put(n, CC, 0);
 	wait_ready(n, 0);
 	dfd_dma_free(n->dev, &n->memory);
+	if (n->doorbells)
+		munmap(n->doorbells, PAGE);
 }
 
 int main(int argc, char **argv)
