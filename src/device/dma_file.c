@@ -19,8 +19,11 @@
 #include "device/dma_file.h"
 
 #define SLICE_NS UINT64_C(500000)
-/* Taking down this much takes a fraction of a slice. */
-#define PIECE (UINT64_C(2) << 20)
+/* Taking down this much takes a fraction of a slice; and this much not more than one, if full. */
+#define PIECE	  (UINT64_C(2) << 20)
+#define MAX_PIECE (UINT64_C(64) << 20)
+/* What took no longer was next to empty. */
+#define QUICK_NS UINT64_C(20000)
 
 static int protection(uint32_t prot)
 {
@@ -185,10 +188,15 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
 }
 
-/* Pages bigger than a piece cannot be unmapped in part: then all goes at once. */
-static void tear_piece(struct dma_file *file)
+/*
+ * A client can have a file of many terabytes that is empty, so pieces grow where there is nothing.
+ * Pages bigger than a piece cannot be unmapped in part: then all goes at once.
+ */
+static void tear_piece(struct dma_files *files)
 {
-	uint64_t piece = file->len > PIECE ? PIECE : file->len;
+	struct dma_file *file = files->dying;
+	uint64_t since = now_ns(), size = files->piece ? files->piece : PIECE;
+	uint64_t piece = file->len > size ? size : file->len;
 
 	if (munmap(file->base, (size_t)piece)) {
 		munmap(file->base, (size_t)file->len);
@@ -196,6 +204,9 @@ static void tear_piece(struct dma_file *file)
 	}
 	file->base += piece;
 	file->len -= piece;
+	files->piece = now_ns() - since > QUICK_NS ? PIECE : size * 2;
+	if (files->piece > MAX_PIECE)
+		files->piece = MAX_PIECE;
 }
 
 static void file_free(struct dma_files *files)
@@ -211,7 +222,7 @@ static void file_free(struct dma_files *files)
 static void tear_step(struct dma_files *files)
 {
 	if (files->dying->len)
-		tear_piece(files->dying);
+		tear_piece(files);
 	else
 		file_free(files);
 }

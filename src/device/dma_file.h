@@ -37,10 +37,12 @@ struct dma_file {
  * struct dma_files - zero it before the first use
  * @live: those in use, in lists by inode
  * @dying: those without maps, which dma_files_tear() takes apart
+ * @piece: how many bytes at a time
  */
 struct dma_files {
 	struct dma_file *live[DMA_FILE_LISTS];
 	struct dma_file *dying;
+	uint64_t piece;
 };
 
 /**

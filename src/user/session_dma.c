@@ -9,6 +9,7 @@
  * at a time.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -227,11 +228,22 @@ void session_dma_expire(struct session *s, uint64_t now)
 
 /* ---- maps ---- */
 
+/* A map must not allow more than the fd. */
+static bool open_for(int fd, uint32_t prot)
+{
+	int flags = fcntl(fd, F_GETFL), mode = flags & O_ACCMODE;
+
+	return flags >= 0 && !(flags & O_PATH) && (!(prot & DFD_DMA_READ) || mode != O_WRONLY) &&
+	       (!(prot & DFD_DMA_WRITE) || mode != O_RDONLY);
+}
+
 /* The file must hold what is announced; what becomes of it later is the device's to survive. */
 static int check_file(const struct user_dma_map *map, int fd)
 {
 	struct stat st;
 
+	if (!open_for(fd, map->flags))
+		return -EACCES;
 	if (map->offset > INT64_MAX || map->size > INT64_MAX - map->offset)
 		return -EINVAL;
 	if (fstat(fd, &st))

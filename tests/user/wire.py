@@ -48,8 +48,13 @@ class Client:
     def __init__(self, path, agree=True):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(10)
-        self.sock.connect(path)
         self.fds = []
+        for _ in range(1000):
+            try:
+                self.sock.connect(path)
+                break
+            except BlockingIOError:  # others wait to be accepted
+                time.sleep(0.005)
         if agree:
             self.ask(version())
 
@@ -99,21 +104,29 @@ def error(reply):
 
 
 class Server:
-    def __init__(self, devfd, address, *options, env=None):
+    """One device served by `devfd serve`; with a @neighbour two, by the program `many`."""
+
+    def __init__(self, program, address, *options, neighbour=None, env=None):
         self.dir = tempfile.mkdtemp(prefix="devfd-user-")
         self.path = os.path.join(self.dir, "sock")
-        self.process = subprocess.Popen([devfd, "serve", address, "--socket", self.path,
-                                         "--log", "error", *options],
-                                        env={**os.environ, **(env or {})})
+        self.paths = [self.path]
+        if neighbour:
+            self.paths.append(os.path.join(self.dir, "next"))
+            command = [program, address, self.path, neighbour, self.paths[1], *options]
+        else:
+            command = [program, "serve", address, "--socket", self.path, "--log", "error", *options]
+        self.process = subprocess.Popen(command, env={**os.environ, **(env or {})})
         for _ in range(500):
             if self.listens() or self.process.poll() is not None:
                 break
             time.sleep(0.01)
+        self.sanitized = "libasan" in pathlib.Path(f"/proc/{self.process.pid}/maps").read_text()
 
     def listens(self):
         """The file is there a moment before."""
         lines = pathlib.Path("/proc/net/unix").read_text(errors="replace").splitlines()
-        return any(line.endswith(self.path) and line.split()[3] == "00010000" for line in lines)
+        return all(any(line.endswith(path) and line.split()[3] == "00010000" for line in lines)
+                   for path in self.paths)
 
     def fds(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
@@ -123,6 +136,11 @@ class Server:
         self.process.kill()
         self.process.wait()
         shutil.rmtree(self.dir)
+
+    def memory(self):
+        """Of its own, in KiB: pages of files are those of the clients."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("RssAnon:")[1].split()[0])
 
     def alive(self):
         return self.process.poll() is None
@@ -134,7 +152,7 @@ class Server:
         if self.alive():
             self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(10)
-        gone = not os.path.exists(self.path)
+        gone = not any(map(os.path.exists, self.paths))
         shutil.rmtree(self.dir)
         if status != 0 or not gone:
             raise SystemExit(f"the server ended with {status}, its socket is "
