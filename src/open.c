@@ -52,6 +52,13 @@ static int open_mdev(const char *rest, struct dfd_device **out, struct dfd_error
 	return dfd_mdev_open(NULL, rest, out, err);
 }
 
+static void user_help(void (*line)(void *ctx, const char *text), void *ctx)
+{
+	line(ctx, "user:PATH[,ring=off]: PATH is the socket of a vfio-user server.");
+	line(ctx, "  Registers of a device that devfd serves are read and written by memory that");
+	line(ctx, "  both processes share; ring=off lets them go by the socket, as with others.");
+}
+
 static const struct scheme schemes[] = {
 	{ "model:", "model:NAME[,OPTION=VALUE]...", "a model in this process", dfd_model_open,
 	  dfd_model_help },
@@ -59,7 +66,7 @@ static const struct scheme schemes[] = {
 	  pci_help },
 	{ "mdev:", "mdev:UUID", "a mediated device through VFIO", open_mdev, NULL },
 	{ "user:", "user:/run/x.sock", "a device that is served, see devfd serve", dfd_user_open,
-	  NULL },
+	  user_help },
 	{ "sysfs:", "sysfs:0000:01:00.0", "a PCI function as sysfs describes it", open_sysfs,
 	  NULL },
 	{ "dtb:", "dtb:FILE#/PATH/OF/NODE", "a node of a device tree blob", dfd_dtb_open, NULL },

@@ -75,6 +75,17 @@ static ssize_t write_piece(struct link *l, const struct user_access *a, const ui
 	return ret ? ret : (ssize_t)a->count;
 }
 
+static ssize_t access_piece(struct link *l, const struct user_access *a, uint8_t *in,
+			    const uint8_t *out)
+{
+	int ret;
+
+	if (!link_has_ring(l, a->count))
+		return in ? read_piece(l, a, in) : write_piece(l, a, out);
+	ret = link_access(l, a, in, out);
+	return ret ? ret : (ssize_t)a->count;
+}
+
 /* One of @in and @out is NULL. */
 static ssize_t access_region(struct link *l, uint32_t index, uint64_t offset, uint8_t *in,
 			     const uint8_t *out, size_t len)
@@ -86,7 +97,7 @@ static ssize_t access_region(struct link *l, uint32_t index, uint64_t offset, ui
 		const struct user_access a = { offset + moved, index,
 					       left < l->peer.max_data ? (uint32_t)left
 								       : l->peer.max_data };
-		ssize_t n = in ? read_piece(l, &a, in + moved) : write_piece(l, &a, out + moved);
+		ssize_t n = access_piece(l, &a, in ? in + moved : NULL, out ? out + moved : NULL);
 
 		if (n < 0)
 			return moved ? (ssize_t)moved : n;
@@ -393,7 +404,8 @@ static const struct dfd_fd_ops as_fd = { fd_pread, fd_ioctl };
 
 /* ---- opening ---- */
 
-static int agree(struct link *l)
+/* The ring is ours to ask for and the server's to give, with two fds. */
+static int agree(struct link *l, bool with_ring)
 {
 	struct user_version version = { 0 };
 	char text[VERSION_MAX_TEXT];
@@ -401,7 +413,7 @@ static int agree(struct link *l)
 				   .fixed = &version,
 				   .fixed_len = sizeof(version),
 				   .data = text,
-				   .len = version_request(text) };
+				   .len = version_request(text, with_ring) };
 	struct message m;
 	uint32_t keys;
 	int ret = link_call(l, &call, &m);
@@ -411,6 +423,10 @@ static int agree(struct link *l)
 	ret = version_parse(m.body, m.len, &version, &l->peer, &keys);
 	if (!ret && version.major)
 		ret = -EPROTO;
+	if (!ret && l->peer.ring)
+		ret = with_ring && l->peer.ring == RING_LAYOUT && m.num_fds == 2
+			      ? ring_join(&l->ring, m.fds)
+			      : -EPROTO;
 	message_done(&m);
 	return ret;
 }
@@ -434,12 +450,12 @@ static int explain(const char *path, int ret, struct dfd_error *err)
 	}
 }
 
-static int describe(struct user_device *u, const char *path, const struct dfd_desc **out,
-		    struct dfd_error *err)
+static int describe(struct user_device *u, const char *path, bool with_ring,
+		    const struct dfd_desc **out, struct dfd_error *err)
 {
 	struct dfd_error why;
 	struct dfd_view view;
-	int ret = agree(&u->link);
+	int ret = agree(&u->link, with_ring);
 
 	if (ret)
 		return explain(path, ret, err);
@@ -450,8 +466,18 @@ static int describe(struct user_device *u, const char *path, const struct dfd_de
 	return 0;
 }
 
-int dfd_user_open_within(const char *path, int patience_ms, struct dfd_device **out,
-			 struct dfd_error *err)
+/* Return: without the option */
+static size_t path_length(const char *address, bool *with_ring)
+{
+	static const char off[] = ",ring=off";
+	size_t len = strlen(address), tail = sizeof(off) - 1;
+
+	*with_ring = len <= tail || strcmp(address + len - tail, off);
+	return *with_ring ? len : len - tail;
+}
+
+static int open_path(const char *path, bool with_ring, int patience_ms, struct dfd_device **out,
+		     struct dfd_error *err)
 {
 	struct user_device *u;
 	const struct dfd_desc *desc;
@@ -467,7 +493,7 @@ int dfd_user_open_within(const char *path, int patience_ms, struct dfd_device **
 	for (size_t i = 0; i <= DFD_MAX_REGION_INDEX; i++)
 		u->backings[i].fd = -1;
 	link_start(&u->link, fd, patience_ms);
-	ret = describe(u, path, &desc, err);
+	ret = describe(u, path, with_ring, &desc, err);
 	if (!ret) {
 		ret = dfd_device_new(desc, &user_ops, u, true, out);
 		dfd_desc_unref(desc);
@@ -479,7 +505,21 @@ int dfd_user_open_within(const char *path, int patience_ms, struct dfd_device **
 	return ret;
 }
 
-int dfd_user_open(const char *path, struct dfd_device **out, struct dfd_error *err)
+int dfd_user_open_within(const char *address, int patience_ms, struct dfd_device **out,
+			 struct dfd_error *err)
 {
-	return dfd_user_open_within(path, USER_PATIENCE_MS, out, err);
+	bool with_ring;
+	char *path = strndup(address, path_length(address, &with_ring));
+	int ret;
+
+	if (!path)
+		return explain(address, -ENOMEM, err);
+	ret = open_path(path, with_ring, patience_ms, out, err);
+	free(path);
+	return ret;
+}
+
+int dfd_user_open(const char *address, struct dfd_device **out, struct dfd_error *err)
+{
+	return dfd_user_open_within(address, USER_PATIENCE_MS, out, err);
 }

@@ -6,13 +6,14 @@
 #include <devfd/device.h>
 
 /**
- * dfd_user_open() - what dfd_open() does for "user:@path"
- * @path: of the server's socket
+ * dfd_user_open() - what dfd_open() does for "user:@address"
+ * @address: path of the server's socket; with ",ring=off" behind it registers go by the socket also
+ *           where the server offers a ring
  *
  * Return: 0; -ENOENT and -ECONNREFUSED where nobody serves; -EBUSY when another client has the
  * device; -EPROTO for a server that speaks something else; -EBADMSG for answers that make no
  * device; -ETIMEDOUT; or what connect() says.
  */
-int dfd_user_open(const char *path, struct dfd_device **out, struct dfd_error *err);
+int dfd_user_open(const char *address, struct dfd_device **out, struct dfd_error *err);
 
 #endif

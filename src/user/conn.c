@@ -100,6 +100,11 @@ bool conn_partial(const struct conn *c)
 	return c->in.start != c->in.end;
 }
 
+uint64_t conn_received(const struct conn *c)
+{
+	return c->in_position + (c->in.end - c->in.start);
+}
+
 size_t conn_queued(const struct conn *c)
 {
 	return c->out.end - c->out.start;

@@ -103,6 +103,9 @@ void message_done(struct message *m);
 /** conn_partial() - Return: has a message begun to arrive? */
 bool conn_partial(const struct conn *c);
 
+/** conn_received() - Return: position in the stream of the byte that comes next */
+uint64_t conn_received(const struct conn *c);
+
 /** conn_queued() - Return: bytes that wait to be sent */
 size_t conn_queued(const struct conn *c);
 

@@ -16,7 +16,9 @@
 
 void link_start(struct link *l, int fd, int patience_ms)
 {
-	*l = (struct link){ .epoll_fd = -1, .patience_ms = patience_ms };
+	*l = (struct link){ .epoll_fd = -1,
+			    .patience_ms = patience_ms,
+			    .ring = { .fd = -1, .bell = -1 } };
 	conn_init(&l->conn, fd);
 	l->conn.max_message = USER_MAX_MESSAGE;
 }
@@ -25,12 +27,13 @@ void link_finish(struct link *l)
 {
 	if (l->epoll_fd >= 0)
 		close(l->epoll_fd);
+	ring_finish(&l->ring);
 	conn_finish(&l->conn);
 	link_drop_windows(l);
 }
 
 /* The socket is shut down, so that whoever polls it wakes up. */
-static int fail(struct link *l, int error)
+int link_fail(struct link *l, int error)
 {
 	if (error == -EPIPE || error == -ECONNRESET || !error)
 		error = -ENODEV;
@@ -41,7 +44,7 @@ static int fail(struct link *l, int error)
 	return error;
 }
 
-static void watch(struct link *l)
+void link_watch(struct link *l)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 
@@ -70,7 +73,7 @@ int link_poll_fd(struct link *l)
 		return ret;
 	}
 	l->events = EPOLLIN;
-	watch(l);
+	link_watch(l);
 	return l->epoll_fd;
 }
 
@@ -93,11 +96,7 @@ static int serve(struct link *l, const struct message *m)
 	return conn_put(&l->conn, head, NULL, 0, NULL, 0, NULL, 0);
 }
 
-/*
- * Take what has arrived, up to the answer to @wanted. Return: 1 with the answer, 0 without, or why
- * the link has failed
- */
-static int take(struct link *l, const struct user_header *wanted, struct message *reply)
+int link_take(struct link *l, const struct user_header *wanted, struct message *reply)
 {
 	struct message m;
 	int ret;
@@ -120,7 +119,7 @@ static int take(struct link *l, const struct user_header *wanted, struct message
 	return ret;
 }
 
-static int64_t now_ms(void)
+int64_t link_now_ms(void)
 {
 	struct timespec ts;
 
@@ -131,7 +130,7 @@ static int64_t now_ms(void)
 static int wait_for_server(struct link *l, int64_t end)
 {
 	struct pollfd p = { .fd = l->conn.fd, .events = POLLIN };
-	int64_t left = end - now_ms();
+	int64_t left = end - link_now_ms();
 
 	if (conn_queued(&l->conn))
 		p.events |= POLLOUT;
@@ -143,14 +142,14 @@ static int wait_for_server(struct link *l, int64_t end)
 /* Return: 1 with the answer, or why the link has failed. */
 static int await(struct link *l, const struct user_header *wanted, struct message *reply)
 {
-	int64_t end = now_ms() + l->patience_ms;
+	int64_t end = link_now_ms() + l->patience_ms;
 
 	for (;;) {
 		int sent = conn_flush(&l->conn), ret = conn_receive(&l->conn);
 
 		/* A server that has hung up may have said why. */
 		if (ret > 0)
-			ret = take(l, wanted, reply);
+			ret = link_take(l, wanted, reply);
 		else if (!ret)
 			return -ENODEV;
 		else if (ret == -EAGAIN)
@@ -163,7 +162,7 @@ static int await(struct link *l, const struct user_header *wanted, struct messag
 /* Requests that came together with the answer: no event will tell of them. Return: as await() */
 static int serve_rest(struct link *l, struct message *reply)
 {
-	int ret = conn_partial(&l->conn) ? take(l, NULL, NULL) : 0;
+	int ret = conn_partial(&l->conn) ? link_take(l, NULL, NULL) : 0;
 
 	if (!ret)
 		ret = conn_flush(&l->conn);
@@ -204,8 +203,8 @@ int link_call(struct link *l, const struct call *call, struct message *reply)
 	ret = await(l, &head, &m);
 	if (ret > 0)
 		ret = serve_rest(l, &m);
-	watch(l);
-	return ret > 0 ? answered(&m, reply) : fail(l, ret);
+	link_watch(l);
+	return ret > 0 ? answered(&m, reply) : link_fail(l, ret);
 }
 
 int link_service(struct link *l)
@@ -216,13 +215,13 @@ int link_service(struct link *l)
 		return l->failed;
 	ret = conn_receive(&l->conn);
 	if (!ret)
-		return fail(l, 0);
+		return link_fail(l, 0);
 	if (ret > 0)
-		ret = take(l, NULL, NULL);
+		ret = link_take(l, NULL, NULL);
 	else if (ret == -EAGAIN)
 		ret = 0;
 	if (!ret)
 		ret = conn_flush(&l->conn);
-	watch(l);
-	return ret ? fail(l, ret) : 0;
+	link_watch(l);
+	return ret ? link_fail(l, ret) : 0;
 }

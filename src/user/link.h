@@ -7,6 +7,7 @@
 
 #include "device/dma_file.h"
 #include "user/conn.h"
+#include "user/ring.h"
 #include "user/version.h"
 #include "util/iovamap.h"
 
@@ -17,6 +18,7 @@
  * @epoll_fd: readable when link_service() has work; -1 until it is asked for
  * @windows: DMA maps
  * @files: behind them
+ * @ring: for registers, if the server has one
  */
 struct link {
 	struct conn conn;
@@ -28,6 +30,7 @@ struct link {
 	struct user_limits peer;
 	struct dfd_iovamap windows;
 	struct dma_files files;
+	struct ring ring;
 };
 
 /** link_start() - @fd: a connected socket, which becomes the link's */
@@ -59,6 +62,36 @@ int link_service(struct link *l);
 
 /** link_poll_fd() - Return: an fd for poll(), or a negative errno */
 int link_poll_fd(struct link *l);
+
+/* link_ring.c */
+
+/** link_has_ring() - Return: can registers of @count bytes go by the ring? */
+bool link_has_ring(const struct link *l, uint32_t count);
+
+/**
+ * link_access() - read or write registers by the ring; all of @access or nothing
+ * @in, @out: one of them is NULL
+ *
+ * Return: as link_call()
+ */
+int link_access(struct link *l, const struct user_access *access, uint8_t *in, const uint8_t *out);
+
+/* ---- for link_ring.c ---- */
+
+/**
+ * link_take() - answer requests of the server that have arrived, up to the answer to @wanted
+ *
+ * Return: 1 with the answer, 0 without, or why the link has failed
+ */
+int link_take(struct link *l, const struct user_header *wanted, struct message *reply);
+
+/** link_fail() - end the link. Return: what every call returns from then on */
+int link_fail(struct link *l, int error);
+
+/** link_watch() - keep link_poll_fd() up to date */
+void link_watch(struct link *l);
+
+int64_t link_now_ms(void);
 
 /** link_map(), link_unmap() - as dfd_dma_map() and dfd_dma_unmap() */
 int link_map(struct link *l, struct dfd_dma_map *map);

@@ -14,9 +14,14 @@
  * sleeps in the receive itself, which saves the system call that says what happened. Nobody else
  * can wake it there, so that sleep is short, and the epoll fd has its turn every few milliseconds:
  * a second client, the clock and dfd_server_stop() come late by that much. A signal wakes it.
+ *
+ * A client of ours has a ring for registers, and wakes the server by an eventfd. From then on the
+ * ring is looked at without sleeping as long as it is used, with a look at everything else in
+ * between.
  */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,9 +46,23 @@
 /* How long a lone client may have the server for itself. */
 #define ALONE UINT64_C(10000000)
 
+/* So long a ring is looked at after its last request. */
+#define RING_IDLE UINT64_C(50000)
+/* Looks at rings, or answers, before all others get their turn: a few microseconds. */
+#define RING_LOOKS 64
+/* After that time whoever has called gets control again. */
+#define RING_TURN UINT64_C(1000000)
+
 static const struct patience usual_patience = { 5 * SECOND, 10 * SECOND, 10 * SECOND, SECOND };
 
-enum source_kind { SOURCE_LISTENER, SOURCE_CLIENT, SOURCE_DEVICE, SOURCE_TICK, SOURCE_STOP };
+enum source_kind {
+	SOURCE_LISTENER,
+	SOURCE_CLIENT,
+	SOURCE_DEVICE,
+	SOURCE_RING,
+	SOURCE_TICK,
+	SOURCE_STOP
+};
 
 /** struct source - what an event is about */
 struct source {
@@ -58,6 +77,8 @@ struct source {
  * @busy: the client has just had something to say
  * @events: what is polled for at the client
  * @since: nothing has gone on since then, as far as @seen_in and @seen_out tell
+ * @next_awake: in the list of rings that are looked at
+ * @ring_used: when there was a request; @ring_busy: or is right now
  */
 struct export
 {
@@ -68,12 +89,15 @@ struct export
 	char name[108];
 	int listener;
 	bool paused;
-	struct source listens, talks, works;
+	struct source listens, talks, works, rings;
 	bool has_client;
 	bool failed, busy;
 	struct session session;
 	uint32_t events;
 	uint64_t since, seen_in, seen_out;
+	struct export *next_awake;
+	bool ring_polled, ring_awake, ring_busy;
+	uint64_t ring_used;
 };
 
 /**
@@ -85,7 +109,7 @@ struct export
 struct dfd_server {
 	int epoll_fd, timer_fd, stop_fd;
 	struct source ticks, stops;
-	struct export *exports;
+	struct export *exports, *awake;
 	struct patience patience;
 	bool ticking, polls;
 	uint64_t looked;
@@ -112,9 +136,11 @@ static void say(const struct export *e, enum dfd_serve_level level, const char *
 	e->srv->line(e->srv->line_ctx, level, text);
 }
 
+/* The eventfd of a ring is never read: each time it is rung makes an event. */
 static int poll_add(struct dfd_server *srv, int fd, struct source *source)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = source };
+	const uint32_t once = source->kind == SOURCE_RING ? EPOLLET : 0;
+	struct epoll_event event = { .events = EPOLLIN | once, .data.ptr = source };
 
 	return epoll_ctl(srv->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
@@ -139,8 +165,24 @@ static void tick_while_needed(struct dfd_server *srv)
 
 /* ---- one client ---- */
 
+static void forget_ring(struct export *e)
+{
+	struct export **at = &e->srv->awake;
+
+	while (*at && *at != e)
+		at = &(*at)->next_awake;
+	if (*at)
+		*at = e->next_awake;
+	e->ring_awake = false;
+	/* The client has the eventfd too, so closing it would not be enough. */
+	if (e->ring_polled)
+		epoll_ctl(e->srv->epoll_fd, EPOLL_CTL_DEL, e->session.ring.bell, NULL);
+	e->ring_polled = false;
+}
+
 static void drop(struct export *e, const char *why)
 {
+	forget_ring(e);
 	say(e, why ? DFD_SERVE_ERROR : DFD_SERVE_INFO, "the client %s",
 	    why ? why : "has gone; the device is reset");
 	session_end(&e->session);
@@ -164,18 +206,13 @@ static const char *reason(int error)
 	}
 }
 
-static bool blocked(const struct conn *c)
-{
-	return conn_queued(c) >= CONN_BACKLOG || c->attach.num_fds;
-}
-
 /* Poll for what can be done next. @more: requests wait in the buffer. */
 static void set_interest(struct export *e, bool more)
 {
 	const struct conn *c = &e->session.conn;
 	struct epoll_event event = { .data.ptr = &e->talks };
 
-	if (!blocked(c))
+	if (!session_blocked(&e->session))
 		event.events |= EPOLLIN;
 	if (more || conn_queued(c))
 		event.events |= EPOLLOUT;
@@ -183,6 +220,45 @@ static void set_interest(struct export *e, bool more)
 		return;
 	e->events = event.events;
 	epoll_ctl(e->srv->epoll_fd, EPOLL_CTL_MOD, c->fd, &event);
+}
+
+/* A version was agreed on. Who polls does not need to be woken. */
+static int poll_ring(struct export *e)
+{
+	int ret;
+
+	if (e->ring_polled || !e->session.ring.shared)
+		return 0;
+	if (e->srv->polls) {
+		ring_asleep(&e->session.ring, false);
+		return 0;
+	}
+	ret = poll_add(e->srv, e->session.ring.bell, &e->rings);
+	e->ring_polled = !ret;
+	return ret;
+}
+
+/* It is looked at from now on. */
+static void ring_used(struct export *e)
+{
+	e->ring_busy = true;
+	if (e->ring_awake)
+		return;
+	e->ring_awake = true;
+	e->next_awake = e->srv->awake;
+	e->srv->awake = e;
+}
+
+/* What had to wait for the socket. Return: 0, or why the client must go */
+static int ring_after_socket(struct export *e)
+{
+	int ret = poll_ring(e);
+
+	if (!ret)
+		ret = session_ring(&e->session);
+	if (ret > 0)
+		ring_used(e);
+	return ret < 0 ? ret : 0;
 }
 
 /* Take requests, send answers. @ret: as conn_receive() */
@@ -193,6 +269,8 @@ static void answer(struct export *e, int ret)
 
 	if (ret > 0 || ret == -EAGAIN)
 		more = session_handle(&e->session);
+	if (!more)
+		more = ring_after_socket(e);
 	if (conn_queued(c)) {
 		int sent = conn_flush(c);
 
@@ -215,7 +293,66 @@ static void talk(struct export *e, bool readable)
 	struct conn *c = &e->session.conn;
 
 	if (e->has_client)
-		answer(e, readable && !blocked(c) ? conn_receive(c) : 1);
+		answer(e, readable && !session_blocked(&e->session) ? conn_receive(c) : 1);
+}
+
+/* ---- rings ---- */
+
+/* Return: was there a request? */
+static bool serve_ring(struct export *e)
+{
+	int ret = e->has_client ? session_ring(&e->session) : 0;
+
+	if (ret < 0)
+		drop(e, reason(ret));
+	else if (ret)
+		ring_used(e);
+	if (e->has_client && conn_queued(&e->session.conn))
+		talk(e, false);
+	return ret > 0;
+}
+
+static void look_at_rings(struct dfd_server *srv)
+{
+	bool crowded = false;
+
+	for (int i = 0; i < RING_LOOKS && !crowded; i++) {
+		bool any = false;
+
+		for (struct export *e = srv->awake, *next; e; e = next) {
+			next = e->next_awake; /* the client may have to go */
+			any |= serve_ring(e);
+			crowded |= e->session.ring.crowded;
+		}
+		if (!any)
+			ring_pause();
+	}
+	/* A client waits for this very processor. */
+	if (crowded)
+		sched_yield();
+}
+
+/* Nobody looks any more, so clients have to ring; what came too early for that is not missed. */
+static void ring_rest(struct export *e)
+{
+	if (!e->srv->polls && ring_asleep(&e->session.ring, true))
+		serve_ring(e);
+}
+
+static void rest_if_idle(struct dfd_server *srv, uint64_t now)
+{
+	for (struct export **at = &srv->awake, *e; (e = *at);) {
+		if (e->ring_busy)
+			e->ring_used = now;
+		e->ring_busy = false;
+		if (now - e->ring_used < RING_IDLE) {
+			at = &e->next_awake;
+			continue;
+		}
+		*at = e->next_awake;
+		e->ring_awake = false;
+		ring_rest(e);
+	}
 }
 
 /* ---- clients come ---- */
@@ -376,6 +513,9 @@ static int wait_for_events(struct dfd_server *srv, int timeout_ms)
 		case SOURCE_DEVICE:
 			serve_device(source->export);
 			break;
+		case SOURCE_RING:
+			serve_ring(source->export);
+			break;
 		case SOURCE_TICK:
 			tick(srv);
 			break;
@@ -389,6 +529,10 @@ static int wait_for_events(struct dfd_server *srv, int timeout_ms)
 
 static void ask_all(struct dfd_server *srv)
 {
+	if (srv->awake) {
+		look_at_rings(srv);
+		rest_if_idle(srv, user_now());
+	}
 	for (struct export *e = srv->exports; e; e = e->next) {
 		talk(e, true);
 		if (!e->failed)
@@ -396,13 +540,14 @@ static void ask_all(struct dfd_server *srv)
 	}
 }
 
-/* Is there one client, with more to say probably, and nothing else to do? */
+/* Is there one client, with more to say by the socket probably, and nothing else to do? */
 static bool alone(const struct dfd_server *srv)
 {
 	const struct export *e = srv->exports;
 
 	return e && !e->next && e->has_client && e->busy && e->events == EPOLLIN &&
-	       e->session.agreed && !e->session.slots_used && dfd_device_quiet(e->target.dev);
+	       e->session.agreed && !e->session.ring.shared && !e->session.slots_used &&
+	       dfd_device_quiet(e->target.dev);
 }
 
 static int wait_for_one(struct dfd_server *srv)
@@ -420,15 +565,38 @@ static int wait_for_one(struct dfd_server *srv)
 	return 0;
 }
 
+/* While rings are awake nothing is waited for. */
+static int look_for_a_turn(struct dfd_server *srv)
+{
+	uint64_t now = user_now(), end = now + RING_TURN;
+	int ret = 0;
+
+	for (struct export *e = srv->awake; e; e = e->next_awake)
+		ring_asleep(&e->session.ring, false);
+	for (; srv->awake && !ret && now < end; now = user_now()) {
+		look_at_rings(srv);
+		rest_if_idle(srv, now);
+		ret = wait_for_events(srv, 0);
+	}
+	for (struct export *e = srv->awake, *next; e; e = next) {
+		next = e->next_awake;
+		ring_rest(e);
+	}
+	return ret;
+}
+
 int dfd_server_wait(struct dfd_server *srv, int timeout_ms)
 {
-	if (!srv->polls && timeout_ms < 0 && alone(srv))
-		return wait_for_one(srv);
-	if (!srv->polls)
-		return wait_for_events(srv, timeout_ms);
-	for (int i = 0; i < POLL_ROUNDS; i++)
+	int ret;
+
+	for (int i = 0; srv->polls && i < POLL_ROUNDS; i++)
 		ask_all(srv);
-	return wait_for_events(srv, 0);
+	if (srv->polls)
+		return wait_for_events(srv, 0);
+	if (timeout_ms < 0 && alone(srv))
+		return wait_for_one(srv);
+	ret = wait_for_events(srv, srv->awake ? 0 : timeout_ms);
+	return ret || !timeout_ms ? ret : look_for_a_turn(srv);
 }
 
 int dfd_server_service(struct dfd_server *srv)
@@ -518,6 +686,7 @@ static int export_new(struct dfd_server *srv, struct dfd_device *dev, int fd, co
 	e->listens = (struct source){ SOURCE_LISTENER, e };
 	e->talks = (struct source){ SOURCE_CLIENT, e };
 	e->works = (struct source){ SOURCE_DEVICE, e };
+	e->rings = (struct source){ SOURCE_RING, e };
 	ret = target_init(&e->target, dev, err);
 	if (!ret) {
 		ret = watch_device(e);

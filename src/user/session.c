@@ -24,11 +24,16 @@
 /* No chain of capabilities that a client asks for may be longer. */
 #define MAX_INFO (UINT32_C(512) << 10)
 
-/** struct reply - @body: room for @len bytes in the queue, NULL before reply_room(); @fd: or -1 */
+/**
+ * struct reply - an answer that is being made
+ * @body: room for @len bytes in the queue, NULL before reply_room()
+ * @fds: go with it; stay their owners'
+ */
 struct reply {
 	uint8_t *body;
 	size_t len;
-	int fd;
+	int fds[USER_MAX_FDS];
+	unsigned int num_fds;
 };
 
 static int reply_room(struct session *s, struct reply *r, size_t len)
@@ -94,10 +99,11 @@ static int do_info(struct session *s, struct message *m, struct reply *r)
 static int add_backing(struct session *s, struct vfio_region_info *info, struct reply *r)
 {
 	uint64_t offset;
-	int ret = dfd_region_backing(s->target->dev, info->index, &r->fd, &offset);
+	int ret = dfd_region_backing(s->target->dev, info->index, &r->fds[0], &offset);
 
 	if (ret)
 		return ret;
+	r->num_fds = 1;
 	info->offset = offset;
 	return 0;
 }
@@ -238,6 +244,16 @@ static int whole(ssize_t moved, uint32_t count)
 	return (size_t)moved == count ? 0 : -EIO;
 }
 
+int session_read(struct session *s, const struct user_access *a, uint8_t *data)
+{
+	int ret = check_access(s, a);
+
+	if (ret || !a->count)
+		return ret;
+	return whole(dfd_region_read(s->target->dev, a->region, a->offset, data, a->count),
+		     a->count);
+}
+
 static int do_read(struct session *s, struct message *m, struct reply *r)
 {
 	struct user_access a;
@@ -250,14 +266,10 @@ static int do_read(struct session *s, struct message *m, struct reply *r)
 	if (ret)
 		return ret;
 	memcpy(r->body, &a, sizeof(a));
-	if (!a.count)
-		return 0;
-	return whole(
-		dfd_region_read(s->target->dev, a.region, a.offset, r->body + sizeof(a), a.count),
-		a.count);
+	return session_read(s, &a, r->body + sizeof(a));
 }
 
-static int write_one(struct session *s, const struct user_access *a, const uint8_t *data)
+int session_write(struct session *s, const struct user_access *a, const uint8_t *data)
 {
 	int ret = check_access(s, a);
 
@@ -274,7 +286,7 @@ static int do_write(struct session *s, struct message *m, struct reply *r)
 
 	if (ret || m->len - sizeof(a) != a.count)
 		return -EINVAL;
-	ret = write_one(s, &a, m->body + sizeof(a));
+	ret = session_write(s, &a, m->body + sizeof(a));
 	return ret ? ret : reply_put(s, r, &a, sizeof(a));
 }
 
@@ -293,7 +305,7 @@ static int do_write_multi(struct session *s, struct message *m, struct reply *r)
 		memcpy(&w, m->body + sizeof(count) + done * sizeof(w), sizeof(w));
 		if (!w.count || w.count > sizeof(w.data))
 			break;
-		if (write_one(s, &(struct user_access){ w.offset, w.region, w.count }, w.data))
+		if (session_write(s, &(struct user_access){ w.offset, w.region, w.count }, w.data))
 			break;
 	}
 	if (count && !done)
@@ -347,6 +359,20 @@ static int do_feature(struct session *s, struct message *m, struct reply *r)
 	return 0;
 }
 
+/* For a client of ours, which can take its two fds. */
+static void offer_ring(struct session *s, struct reply *r, uint32_t *keys)
+{
+	bool wanted = s->peer.ring == RING_LAYOUT && s->peer.max_fds >= 2;
+
+	if (!wanted || ring_create(&s->ring)) {
+		*keys &= ~VERSION_RING;
+		return;
+	}
+	r->fds[0] = s->ring.fd;
+	r->fds[1] = s->ring.bell;
+	r->num_fds = 2;
+}
+
 static int do_version(struct session *s, struct message *m, struct reply *r)
 {
 	struct user_version version;
@@ -361,7 +387,12 @@ static int do_version(struct session *s, struct message *m, struct reply *r)
 	if (ret || version.major)
 		return -EINVAL;
 	version.minor = 0;
-	len = version_answer(keys, m->len - sizeof(version), text);
+	offer_ring(s, r, &keys);
+	len = version_answer(&keys, m->len - sizeof(version), text);
+	if (s->ring.shared && !(keys & VERSION_RING)) { /* there was no room to say so */
+		ring_finish(&s->ring);
+		r->num_fds = 0;
+	}
 	ret = reply_room(s, r, sizeof(version) + len);
 	if (ret)
 		return ret;
@@ -407,14 +438,14 @@ static int answer(struct session *s, const struct user_header *call, const struc
 		return conn_put(&s->conn, head, NULL, 0, NULL, 0, NULL, 0);
 	head.size += (uint32_t)r->len;
 	memcpy(r->body - sizeof(head), &head, sizeof(head));
-	if (r->fd >= 0)
-		ret = conn_attach(&s->conn, &r->fd, 1);
+	if (r->num_fds)
+		ret = conn_attach(&s->conn, r->fds, r->num_fds);
 	conn_commit(&s->conn, head.size);
 	return ret;
 }
 
 /* What the device asked for while the answer was made. */
-static int release_later(struct session *s)
+int session_release(struct session *s)
 {
 	size_t len = s->later.end - s->later.start;
 	uint8_t *at;
@@ -430,19 +461,19 @@ static int release_later(struct session *s)
 	return 0;
 }
 
-static void log_refusal(struct session *s, const struct user_header *call, int ret)
+void session_refused(struct session *s, uint32_t command, int error)
 {
 	char text[128];
 
 	if (!s->log)
 		return;
-	snprintf(text, sizeof(text), "command %u is refused: %s", call->command, strerror(-ret));
+	snprintf(text, sizeof(text), "command %u is refused: %s", command, strerror(-error));
 	s->log(s->log_ctx, text);
 }
 
 static int handle(struct session *s, struct message *m)
 {
-	struct reply r = { .fd = -1 };
+	struct reply r = { 0 };
 	bool known = m->head.command < USER_NUM_COMMANDS && handlers[m->head.command];
 	bool first = !s->agreed;
 	int ret, sent = 0;
@@ -456,15 +487,20 @@ static int handle(struct session *s, struct message *m)
 		ret = known ? handlers[m->head.command](s, m, &r) : -ENOSYS;
 	s->in_request = false;
 	if (ret)
-		log_refusal(s, &m->head, ret);
+		session_refused(s, m->head.command, ret);
 	if (!(m->head.flags & USER_NO_REPLY))
 		sent = answer(s, &m->head, &r, ret);
 	if (!sent)
-		sent = release_later(s);
+		sent = session_release(s);
 	s->refused = known ? 0 : s->refused + 1;
 	if ((first && ret) || s->refused > MAX_REFUSED)
 		return -EPROTO;
 	return sent;
+}
+
+bool session_blocked(const struct session *s)
+{
+	return conn_queued(&s->conn) >= CONN_BACKLOG || s->conn.attach.num_fds;
 }
 
 int session_handle(struct session *s)
@@ -474,9 +510,9 @@ int session_handle(struct session *s)
 		int ret;
 
 		/* Who does not read gets no more answers, and fds go out one message at a time. */
-		if (conn_queued(&s->conn) >= CONN_BACKLOG || s->conn.attach.num_fds) {
+		if (session_blocked(s)) {
 			ret = conn_flush(&s->conn);
-			if (ret || conn_queued(&s->conn) >= CONN_BACKLOG || s->conn.attach.num_fds)
+			if (ret || session_blocked(s))
 				return ret;
 		}
 		ret = conn_next(&s->conn, &m);
@@ -494,7 +530,7 @@ int session_handle(struct session *s)
 
 void session_start(struct session *s, const struct target *target, int fd)
 {
-	*s = (struct session){ .target = target };
+	*s = (struct session){ .target = target, .ring = { .fd = -1, .bell = -1 } };
 	conn_init(&s->conn, fd);
 }
 
@@ -523,5 +559,6 @@ void session_end(struct session *s)
 		dfd_region_write(dev, DFD_PCI_CONFIG, 4, &off, sizeof(off));
 	session_dma_finish(s);
 	irqs_off(dev);
+	ring_finish(&s->ring);
 	conn_finish(&s->conn);
 }

@@ -6,6 +6,7 @@
 #include <devfd/device.h>
 
 #include "user/conn.h"
+#include "user/ring.h"
 #include "user/version.h"
 #include "util/iovamap.h"
 
@@ -58,6 +59,7 @@ struct dma_slot {
  * @in_request: an answer is being made
  * @dma_patience: for each answer, in ns
  * @refused: requests in a row that we do not know
+ * @ring: for registers, if the client wants one
  */
 struct session {
 	const struct target *target;
@@ -72,6 +74,7 @@ struct session {
 	struct conn_buf later;
 	bool in_request;
 	unsigned int refused;
+	struct ring ring;
 	void (*log)(void *ctx, const char *text);
 	void *log_ctx;
 };
@@ -88,6 +91,30 @@ void session_end(struct session *s);
  * Return: 1 when more can be taken at once, 0 when not; a negative errno when the client must go.
  */
 int session_handle(struct session *s);
+
+/** session_blocked() - Return: must the client take something before it is listened to again? */
+bool session_blocked(const struct session *s);
+
+/* ---- for session_ring.c: an access, however it has come ---- */
+
+/** session_read(), session_write() - all of @a or nothing. Return: 0 or a negative errno */
+int session_read(struct session *s, const struct user_access *a, uint8_t *data);
+int session_write(struct session *s, const struct user_access *a, const uint8_t *data);
+
+/** session_release() - let out what the device has asked for during a request */
+int session_release(struct session *s);
+
+/** session_refused() - log a request that was answered with @error */
+void session_refused(struct session *s, uint32_t command, int error);
+
+/* session_ring.c */
+
+/**
+ * session_ring() - answer the request in the ring, if there is one and nothing comes before it
+ *
+ * Return: 1 when one was answered; 0 when not; a negative errno when the client must go.
+ */
+int session_ring(struct session *s);
 
 /* session_dma.c */
 

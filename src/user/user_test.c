@@ -253,16 +253,19 @@ static void test_silent_server(void **state)
 static void test_answer_is_never_longer(void **state)
 {
 	char text[VERSION_MAX_TEXT];
+	uint32_t keys;
 
 	(void)state;
 	for (size_t room = 0; room < 300; room++) {
-		size_t len = version_answer(UINT32_MAX, room, text);
+		size_t len = (keys = UINT32_MAX, version_answer(&keys, room, text));
 
 		assert_true(len <= room && len <= sizeof(text));
 		assert_true(!len || strlen(text) == len - 1);
 		assert_true(room < 64 || strstr(text, "\"max_msg_fds\":16"));
+		assert_int_equal(!(keys & VERSION_RING), !len || !strstr(text, "ring"));
 	}
-	assert_string_equal((version_answer(0, 300, text), text), "{\"capabilities\":{}}");
+	keys = 0;
+	assert_string_equal((version_answer(&keys, 300, text), text), "{\"capabilities\":{}}");
 }
 
 static void test_limits(void **state)

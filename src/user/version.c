@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <json-c/json.h>
 
+#include "user/ring.h"
 #include "user/version.h"
 
 #define MAX_DEPTH 8
 
 /* By importance: a text that must be short names the first ones. */
-enum key { KEY_MAX_FDS, KEY_MAX_DMA_MAPS, KEY_PGSIZES, KEY_MAX_DATA, NUM_KEYS };
+enum key { KEY_MAX_FDS, KEY_MAX_DMA_MAPS, KEY_PGSIZES, KEY_MAX_DATA, KEY_RING, NUM_KEYS };
+
+_Static_assert(VERSION_RING == UINT32_C(1) << KEY_RING, "the bit of a key is its number");
 
 /**
  * struct known - a number that peers tell each other
@@ -29,6 +31,7 @@ static const struct known {
 	[KEY_MAX_DMA_MAPS] = { "max_dma_maps", UINT32_MAX, 65535, USER_MAX_DMA_MAPS },
 	[KEY_PGSIZES] = { "pgsizes", UINT32_MAX, 4096, USER_PAGE_SIZES },
 	[KEY_MAX_DATA] = { "max_data_xfer_size", USER_MAX_DATA, USER_MAX_DATA, USER_MAX_DATA },
+	[KEY_RING] = { "devfd_ring", UINT32_MAX, 0, RING_LAYOUT },
 };
 
 /* A number that is there must be an integer from 0 up. */
@@ -90,7 +93,7 @@ static int read_caps(struct json_object *root, struct user_limits *limits, uint3
 	if (!well_formed(caps) || !values[KEY_MAX_DATA])
 		return -EINVAL;
 	*limits = (struct user_limits){ values[KEY_MAX_FDS], values[KEY_MAX_DATA],
-					values[KEY_MAX_DMA_MAPS] };
+					values[KEY_MAX_DMA_MAPS], values[KEY_RING] };
 	return 0;
 }
 
@@ -119,7 +122,7 @@ int version_parse(const uint8_t *body, size_t len, struct user_version *version,
 		  struct user_limits *limits, uint32_t *keys)
 {
 	*limits = (struct user_limits){ known[KEY_MAX_FDS].absent, known[KEY_MAX_DATA].absent,
-					known[KEY_MAX_DMA_MAPS].absent };
+					known[KEY_MAX_DMA_MAPS].absent, 0 };
 	*keys = 0;
 	if (len < sizeof(*version))
 		return -EINVAL;
@@ -132,11 +135,12 @@ int version_parse(const uint8_t *body, size_t len, struct user_version *version,
 
 static const char before[] = "{\"capabilities\":{", behind[] = "}}";
 
-size_t version_answer(uint32_t keys, size_t room, char text[VERSION_MAX_TEXT])
+size_t version_answer(uint32_t *keys, size_t room, char text[VERSION_MAX_TEXT])
 {
 	size_t len = sizeof(before) - 1;
-	bool any = false;
+	uint32_t named = *keys;
 
+	*keys = 0;
 	if (room < sizeof(before) - 1 + sizeof(behind)) {
 		strcpy(text, "{}");
 		return room < sizeof("{}") ? 0 : sizeof("{}");
@@ -147,19 +151,21 @@ size_t version_answer(uint32_t keys, size_t room, char text[VERSION_MAX_TEXT])
 	for (int i = 0; i < NUM_KEYS; i++) {
 		char member[64];
 		size_t more = (size_t)snprintf(member, sizeof(member), "%s\"%s\":%u",
-					       any ? "," : "", known[i].name, known[i].ours);
+					       *keys ? "," : "", known[i].name, known[i].ours);
 
-		if (!(keys >> i & 1) || len + more + sizeof(behind) > room)
+		if (!(named >> i & 1) || len + more + sizeof(behind) > room)
 			continue;
 		memcpy(text + len, member, more);
 		len += more;
-		any = true;
+		*keys |= UINT32_C(1) << i;
 	}
 	memcpy(text + len, behind, sizeof(behind));
 	return len + sizeof(behind);
 }
 
-size_t version_request(char text[VERSION_MAX_TEXT])
+size_t version_request(char text[VERSION_MAX_TEXT], bool with_ring)
 {
-	return version_answer(UINT32_MAX, VERSION_MAX_TEXT, text);
+	uint32_t keys = with_ring ? UINT32_MAX : ~VERSION_RING;
+
+	return version_answer(&keys, VERSION_MAX_TEXT, text);
 }

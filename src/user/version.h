@@ -3,6 +3,7 @@
 #ifndef USER_VERSION_H
 #define USER_VERSION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "user/proto.h"
@@ -12,11 +13,13 @@
  * @max_fds: fds in one message
  * @max_data: bytes of data in one message
  * @max_dma_maps: DMA maps at a time
+ * @ring: the layout of the ring that it wants or gives, see user/ring.h; 0 for none
  */
 struct user_limits {
 	uint32_t max_fds;
 	uint32_t max_data;
 	uint32_t max_dma_maps;
+	uint32_t ring;
 };
 
 /* A text of ours is never longer, with its NUL. */
@@ -34,17 +37,20 @@ struct user_limits {
 int version_parse(const uint8_t *body, size_t len, struct user_version *version,
 		  struct user_limits *limits, uint32_t *keys);
 
+/* The bit of the ring in what version_parse() finds. */
+#define VERSION_RING (UINT32_C(1) << 4)
+
 /** version_request() - the text of a client. Return: bytes with the NUL */
-size_t version_request(char text[VERSION_MAX_TEXT]);
+size_t version_request(char text[VERSION_MAX_TEXT], bool with_ring);
 
 /**
  * version_answer() - the text of a server
- * @keys: as version_parse() found them
+ * @keys: as version_parse() found them; becomes those that are in the answer
  * @room: bytes of the text of the request; some peers take no longer answer
  *
  * What matters most comes first, and what does not fit is left out, so that the peer assumes the
  * default. Return: bytes with the NUL, 0 for no text.
  */
-size_t version_answer(uint32_t keys, size_t room, char text[VERSION_MAX_TEXT]);
+size_t version_answer(uint32_t *keys, size_t room, char text[VERSION_MAX_TEXT]);
 
 #endif

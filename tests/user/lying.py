@@ -3,7 +3,8 @@
 """What a server may do to a client, and must not get away with. usage: lying.py DEVFD LSVFIO EDU
 
 Stands between a client and a server and spoils one answer at a time. The client may fail, with one
-sentence, or not care; it may not crash, and it may not hang.
+sentence, or not care; it may not crash, and it may not hang. The answers to spoil go by the socket:
+src/user/ring_test.c spoils those of the ring.
 """
 import os
 import socket
@@ -144,13 +145,13 @@ def main():
         with wire.Server(DEVFD, model) as server:
             between = Between(server)
             tail = ["10"] if command[0] == EDU else []
-            right = run(*command, "user:" + between.path, *tail)
+            right = run(*command, "user:" + between.path + ",ring=off", *tail)
             assert right.returncode == 0, right
             total = between.answers
             for name, between.spoil in SPOILS.items():
                 for between.which in range(0, total, step):
                     try:
-                        out = run(*command, "user:" + between.path, *tail)
+                        out = run(*command, "user:" + between.path + ",ring=off", *tail)
                     except subprocess.TimeoutExpired:
                         print(f"{command[0]}: answer {between.which}: {name}: hangs")
                         failed += 1

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation: a request and its answer have a cache line each, which only one end writes.
+ * The sequence number at the front is written last and read first. Whoever goes to sleep says so,
+ * then looks again; the other one publishes, then looks whether someone sleeps. With a full barrier
+ * between the two at both ends, one of them sees the other.
+ *
+ * Everything in the memory may change at any time, because the other end is a stranger. It is
+ * copied once, and only the copy is looked at.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/ring.h"
+#include "util/eventfd.h"
+
+#define LINE_WORDS 8
+/* A client looks so long for an answer; the first part of it without letting others run. */
+#define SPIN_NS	 50000
+#define EAGER_NS 3000
+/* Looks between two questions for the time. */
+#define LOOKS 32
+
+_Static_assert(sizeof(struct ring_request) == LINE_WORDS * 8, "one cache line");
+_Static_assert(sizeof(struct ring_response) == LINE_WORDS * 8, "one cache line");
+
+/* ---- memory ---- */
+
+/* All but the sequence number, word by word, so that what is torn is torn at known places. */
+static void line_load(void *to, const void *from)
+{
+	const uint64_t *words = from;
+	uint64_t local[LINE_WORDS];
+	uint32_t half = __atomic_load_n((const uint32_t *)from + 1, __ATOMIC_RELAXED);
+
+	for (int i = 1; i < LINE_WORDS; i++)
+		local[i] = __atomic_load_n(&words[i], __ATOMIC_RELAXED);
+	memcpy((uint8_t *)to + 4, &half, sizeof(half));
+	memcpy((uint8_t *)to + 8, &local[1], sizeof(local) - sizeof(*local));
+}
+
+static void line_store(void *to, const void *from)
+{
+	uint64_t *words = to, local[LINE_WORDS];
+	uint32_t head[2];
+
+	memcpy(local, from, sizeof(local));
+	memcpy(head, from, sizeof(head));
+	__atomic_store_n((uint32_t *)to + 1, head[1], __ATOMIC_RELAXED);
+	for (int i = 1; i < LINE_WORDS; i++)
+		__atomic_store_n(&words[i], local[i], __ATOMIC_RELAXED);
+	__atomic_store_n((uint32_t *)to, head[0], __ATOMIC_RELEASE);
+}
+
+static uint32_t load(const uint32_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+/* ... and nothing behind it is done before others see it. */
+static void store(uint32_t *word, uint32_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+static void wake(struct ring *r)
+{
+	syscall(SYS_futex, &r->shared->response.seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static uint16_t this_cpu(void)
+{
+	return (uint16_t)sched_getcpu();
+}
+
+/* ---- life ---- */
+
+static int map(struct ring *r, int fd)
+{
+	void *memory = mmap(NULL, sizeof(*r->shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	r->shared = memory;
+	return 0;
+}
+
+int ring_create(struct ring *r)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	int ret = 0;
+
+	*r = (struct ring){ .fd = memfd_create("devfd-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING),
+			    .bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+	if (r->fd < 0 || r->bell < 0 || ftruncate(r->fd, sizeof(*r->shared)) ||
+	    fcntl(r->fd, F_ADD_SEALS, seals))
+		ret = -errno;
+	if (!ret)
+		ret = map(r, r->fd);
+	if (ret)
+		ring_finish(r);
+	else
+		ring_asleep(r, true);
+	return ret;
+}
+
+int ring_join(struct ring *r, const int fds[2])
+{
+	int seals = fcntl(fds[0], F_GET_SEALS), ret;
+	struct stat st;
+
+	*r = (struct ring){ .fd = -1, .bell = -1 };
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fds[0], &st) ||
+	    st.st_size < (off_t)sizeof(*r->shared) || !dfd_is_eventfd(fds[1]))
+		return -EPROTO;
+	ret = map(r, fds[0]);
+	if (ret)
+		return ret == -ENOMEM ? ret : -EPROTO;
+	r->bell = fcntl(fds[1], F_DUPFD_CLOEXEC, 0);
+	if (r->bell < 0) {
+		ret = -errno;
+		ring_finish(r);
+	}
+	return ret;
+}
+
+void ring_finish(struct ring *r)
+{
+	if (r->shared)
+		munmap(r->shared, sizeof(*r->shared));
+	if (r->fd >= 0)
+		close(r->fd);
+	if (r->bell >= 0)
+		close(r->bell);
+	*r = (struct ring){ .fd = -1, .bell = -1 };
+}
+
+/* ---- the client ---- */
+
+void ring_ask(struct ring *r, struct ring_request *q)
+{
+	q->seq = ++r->seq;
+	q->cpu = this_cpu();
+	line_store(&r->shared->request, q);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (load(&r->shared->asleep))
+		dfd_eventfd_signal(r->bell);
+}
+
+int ring_answered(struct ring *r, struct ring_response *a)
+{
+	uint32_t seq = load(&r->shared->response.seq);
+
+	if (seq == r->seq - 1)
+		return 0;
+	if (seq != r->seq)
+		return -EPROTO;
+	line_load(a, &r->shared->response);
+	a->seq = seq;
+	r->crowded = a->cpu == this_cpu();
+	return 1;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+int ring_spin(struct ring *r, struct ring_response *a)
+{
+	int64_t start = 0, passed = 0;
+	int ret;
+
+	do {
+		for (int i = 0; i < (r->crowded ? 1 : LOOKS); i++) {
+			ret = ring_answered(r, a);
+			if (ret)
+				return ret;
+			ring_pause();
+		}
+		if (!start)
+			start = now_ns();
+		passed = now_ns() - start;
+		/* The server may be waiting for this very processor. */
+		if (r->crowded || passed > EAGER_NS)
+			sched_yield();
+	} while (passed < SPIN_NS && !ring_must_look(r));
+	return ring_answered(r, a);
+}
+
+bool ring_must_look(const struct ring *r)
+{
+	return load(&r->shared->look);
+}
+
+void ring_wait(struct ring *r, unsigned int ms)
+{
+	const struct timespec slice = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+
+	store(&r->shared->waiting, 1);
+	if (!ring_must_look(r))
+		syscall(SYS_futex, &r->shared->response.seq, FUTEX_WAIT, r->seq - 1, &slice, NULL,
+			0);
+	store(&r->shared->waiting, 0);
+}
+
+/* ---- the server ---- */
+
+int ring_asked(struct ring *r, struct ring_request *q)
+{
+	uint32_t seq = load(&r->shared->request.seq);
+
+	if (seq == r->seq)
+		return 0;
+	if (seq != r->seq + 1)
+		return -EPROTO;
+	line_load(q, &r->shared->request);
+	q->seq = seq;
+	r->crowded = q->cpu == this_cpu();
+	return 1;
+}
+
+static void wake_if_waiting(struct ring *r)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	if (load(&r->shared->waiting))
+		wake(r);
+}
+
+void ring_answer(struct ring *r, struct ring_response *a)
+{
+	a->seq = ++r->seq;
+	a->cpu = this_cpu();
+	if (ring_must_look(r))
+		__atomic_store_n(&r->shared->look, 0, __ATOMIC_RELAXED);
+	line_store(&r->shared->response, a);
+	wake_if_waiting(r);
+}
+
+void ring_look(struct ring *r)
+{
+	if (ring_must_look(r))
+		return;
+	__atomic_store_n(&r->shared->look, 1, __ATOMIC_RELEASE);
+	wake_if_waiting(r);
+}
+
+bool ring_asleep(struct ring *r, bool asleep)
+{
+	store(&r->shared->asleep, asleep);
+	return load(&r->shared->request.seq) != r->seq;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Registers of a served device without the socket, for src/user/ alone: one request and its answer
+ * in memory that both ends have. docs/architecture.md says how it is agreed on and ordered.
+ */
+#ifndef USER_RING_H
+#define USER_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "user/proto.h"
+
+/* The layout below, as both ends name it in VERSION. */
+#define RING_LAYOUT 1u
+/* Registers; what is longer goes by the socket. */
+#define RING_MAX_DATA 32u
+
+/**
+ * struct ring_request - written by the client, in one cache line
+ * @seq: one more than that of the last request; written last
+ * @command: USER_REGION_READ or USER_REGION_WRITE
+ * @cpu: where the client runs; only a hint
+ * @position: bytes that the client had sent by the socket
+ */
+struct ring_request {
+	uint32_t seq;
+	uint16_t command;
+	uint16_t cpu;
+	uint64_t position;
+	struct user_access access;
+	uint8_t data[RING_MAX_DATA];
+};
+
+/**
+ * struct ring_response - written by the server, in one cache line
+ * @seq: that of the request; written last; clients wait on it as a futex
+ * @error: an errno or 0
+ * @position: bytes that the server had sent by the socket
+ * @cpu: where the server runs; only a hint
+ */
+struct ring_response {
+	uint32_t seq;
+	uint32_t error;
+	uint64_t position;
+	uint8_t data[RING_MAX_DATA];
+	uint16_t cpu;
+	uint8_t unused[14];
+};
+
+/**
+ * struct ring_memory - what is shared
+ * @asleep: the server does not look here: the eventfd wakes it
+ * @look: the server waits for the client to take what is in the socket
+ * @waiting: the client waits on the futex
+ *
+ * Two lines of a cache apart, because they are fetched in pairs.
+ */
+struct ring_memory {
+	_Alignas(128) struct ring_request request;
+	_Alignas(128) struct ring_response response;
+	_Alignas(128) uint32_t asleep;
+	uint32_t look;
+	_Alignas(128) uint32_t waiting;
+};
+
+/**
+ * struct ring - one end of it
+ * @shared: NULL when there is none
+ * @fd: of the memory, at the server; -1 at the client
+ * @bell: the eventfd
+ * @seq: of the last request
+ * @crowded: the other end ran on this processor, so that looking here only keeps it from its work
+ */
+struct ring {
+	struct ring_memory *shared;
+	int fd;
+	int bell;
+	uint32_t seq;
+	bool crowded;
+};
+
+/** ring_create() - at the server. Return: 0, -ENOMEM, -EMFILE; @r has no ring then */
+int ring_create(struct ring *r);
+
+/**
+ * ring_join() - at the client
+ * @fds: memory and eventfd, as the server has sent them; stay the caller's
+ *
+ * Return: 0; -EPROTO for fds that are something else; -ENOMEM, -EMFILE.
+ */
+int ring_join(struct ring *r, const int fds[2]);
+
+/** ring_finish() - NULL memory is fine */
+void ring_finish(struct ring *r);
+
+/* ---- the client ---- */
+
+/** ring_ask() - publish a request, and wake the server where it sleeps; @q->seq is filled in */
+void ring_ask(struct ring *r, struct ring_request *q);
+
+/** ring_answered() - Return: 1 with the answer to the last request, 0 not yet, -EPROTO */
+int ring_answered(struct ring *r, struct ring_response *a);
+
+/** ring_spin() - as ring_answered(), but looks for a while that is worth no sleep */
+int ring_spin(struct ring *r, struct ring_response *a);
+
+/** ring_must_look() - Return: does the server wait for the socket to be read? */
+bool ring_must_look(const struct ring *r);
+
+/** ring_wait() - sleep until the server answers or has us look, or @ms have passed */
+void ring_wait(struct ring *r, unsigned int ms);
+
+/* ---- the server ---- */
+
+/** ring_asked() - Return: 1 with a request that is not answered, 0 for none, -EPROTO */
+int ring_asked(struct ring *r, struct ring_request *q);
+
+/** ring_answer() - answer the request that ring_asked() has found; @a->seq is filled in */
+void ring_answer(struct ring *r, struct ring_response *a);
+
+/** ring_look() - have the client read the socket before it is answered */
+void ring_look(struct ring *r);
+
+/**
+ * ring_asleep() - say whether the bell must be rung
+ *
+ * Return: true when a request waits, which came too early to ring it.
+ */
+bool ring_asleep(struct ring *r, bool asleep);
+
+/** ring_pause() - between two looks at memory that another processor writes */
+static inline void ring_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+#endif
