@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation: whoever finds a socket file finds a server. So the socket listens before it
+ * gets its name: it is made as PATH~ and renamed. Two servers that start at once, or find what a
+ * third one has left, do that one after the other, under a lock on the folder; a lock file would be
+ * one more thing to be left behind.
+ */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -9,8 +18,9 @@
 #include "user/listen.h"
 
 #define BACKLOG	    8
-#define PATIENCE    10
+#define PATIENCE    200
 #define PATIENCE_US 10000
+#define PATH_LEN    sizeof(((struct sockaddr_un *)0)->sun_path)
 
 /* Return: a socket for that address, or a negative errno */
 static int make_socket(const char *path, struct sockaddr_un *address)
@@ -53,9 +63,7 @@ static int make_room(const char *path, struct dfd_error *err)
 		return errno == ENOENT ? 0 : dfd_error_set(err, -errno, "%s: %m", path);
 	if (!S_ISSOCK(st.st_mode))
 		return dfd_error_set(err, -EEXIST, "%s: there is a file that is no socket", path);
-	/* A server that is just starting has the file, and listens a moment later. */
-	for (int i = 0; (fd = user_connect(path)) == -ECONNREFUSED && i < PATIENCE; i++)
-		usleep(PATIENCE_US);
+	fd = user_connect(path);
 	if (fd >= 0)
 		close(fd);
 	if (fd >= 0 || fd == -EAGAIN)
@@ -65,6 +73,28 @@ static int make_room(const char *path, struct dfd_error *err)
 	if (unlink(path) && errno != ENOENT)
 		return dfd_error_set(err, -errno, "%s: an old socket cannot be removed: %m", path);
 	return 0;
+}
+
+/* Return: an fd of the folder of @path, locked until it is closed, or a negative errno */
+static int lock_folder(const char *path, struct dfd_error *err)
+{
+	char folder[PATH_LEN];
+	const char *slash = strrchr(path, '/');
+	int fd, ret;
+
+	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
+		 slash ? path : ".");
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return dfd_error_set(err, -errno, "%s: %m", path);
+	for (int i = 0; (ret = flock(fd, LOCK_EX | LOCK_NB)) && i < PATIENCE; i++)
+		usleep(PATIENCE_US);
+	if (ret) {
+		ret = dfd_error_set(err, -errno, "%s: its folder is locked: %m", path);
+		close(fd);
+		return ret;
+	}
+	return fd;
 }
 
 /* The mode is set before the file exists, so that it is never wider than asked for. */
@@ -81,25 +111,58 @@ static int bind_at(int fd, const struct sockaddr_un *address, mode_t mode, struc
 		unlink(address->sun_path);
 		return ret;
 	}
-	*place = (struct user_place){ strdup(address->sun_path), st.st_dev, st.st_ino };
-	return place->path ? 0 : -ENOMEM;
+	place->dev = st.st_dev;
+	place->ino = st.st_ino;
+	return 0;
 }
 
-int user_listen(const char *path, mode_t mode, struct user_place *place, struct dfd_error *err)
+/* With the folder locked. @before: the name under which the socket is made */
+static int listen_at(const char *path, const char *before, mode_t mode, struct user_place *place,
+		     struct dfd_error *err)
 {
 	struct sockaddr_un address;
 	int fd, ret = make_room(path, err);
 
+	if (!ret)
+		ret = make_room(before, err);
 	if (ret)
 		return ret;
-	fd = make_socket(path, &address);
+	fd = make_socket(before, &address);
 	if (fd < 0)
 		return dfd_error_set(err, fd, "%s: %s", path, strerror(-fd));
 	ret = bind_at(fd, &address, mode, place);
+	if (!ret && rename(before, path)) {
+		ret = -errno;
+		unlink(before);
+	}
 	if (!ret)
 		return fd;
 	close(fd);
 	return dfd_error_set(err, ret, "%s: %s", path, strerror(-ret));
+}
+
+int user_listen(const char *path, mode_t mode, struct user_place *place, struct dfd_error *err)
+{
+	char before[PATH_LEN + 1];
+	int lock, fd = *path ? 0 : -ENOENT;
+
+	if (strlen(path) + sizeof("~") > PATH_LEN)
+		fd = -ENAMETOOLONG;
+	if (fd)
+		return dfd_error_set(err, fd, "%s: %s", path, strerror(-fd));
+	lock = lock_folder(path, err);
+	if (lock < 0)
+		return lock;
+	*place = (struct user_place){ .path = strdup(path) };
+	snprintf(before, sizeof(before), "%s~", path);
+	fd = place->path ? listen_at(path, before, mode, place, err)
+			 : dfd_error_set(err, -ENOMEM, "%s: out of memory", path);
+	close(lock);
+	if (fd < 0) {
+		free(place->path);
+		place->path = NULL;
+	}
+	return fd;
 }
 
 void user_unplace(struct user_place *place)

@@ -652,9 +652,10 @@ static void export_free(struct export *e)
 {
 	if (e->has_client)
 		session_end(&e->session);
+	/* In this order: while it listens nobody takes the file for one that was left behind. */
+	user_unplace(&e->place);
 	if (e->listener >= 0)
 		close(e->listener);
-	user_unplace(&e->place);
 	target_finish(&e->target);
 	free(e);
 }
