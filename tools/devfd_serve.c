@@ -17,10 +17,22 @@
 
 #define FIRST_PASSED_FD 3 /* of systemd */
 
-/** struct serve - what was asked for */
-struct serve {
+/** struct served - a device and its socket; @socket NULL: passed by systemd */
+struct served {
+	const struct serve *serve;
 	const char *address;
 	const char *socket;
+	struct dfd_device *dev;
+	bool added;
+};
+
+/**
+ * struct serve - what was asked for
+ * @devices: @num_addresses of them have an address, @num_sockets a socket
+ */
+struct serve {
+	struct served *devices;
+	int num_addresses, num_sockets;
 	mode_t mode;
 	bool once;
 	bool poll;
@@ -31,15 +43,15 @@ static struct dfd_server *server;
 
 static int usage(FILE *out)
 {
-	fputs("usage: devfd serve ADDRESS --socket PATH [--mode MODE] [--once] [--poll]\n"
-	      "                           [--log LEVEL]\n"
+	fputs("usage: devfd serve ADDRESS --socket PATH [ADDRESS --socket PATH]... [--mode MODE]\n"
+	      "                   [--once] [--poll] [--log LEVEL]\n"
 	      "\n"
-	      "Serves the device of ADDRESS at a socket, by the vfio-user protocol: to QEMU's\n"
+	      "Serves each device at its socket, by the vfio-user protocol: to QEMU's\n"
 	      "vfio-user-pci, and to every program of devfd as user:PATH.\n"
 	      "\n"
-	      "  --socket PATH  where; not needed when systemd passes a socket\n"
+	      "  --socket PATH  where; not needed when systemd passes a socket for each device\n"
 	      "  --mode MODE    who may connect, as for chmod; 0600 if not given\n"
-	      "  --once         end when the first client has gone\n"
+	      "  --once         one client for each device; end when they have gone\n"
 	      "  --poll         look for work all the time; takes a whole processor\n"
 	      "  --log LEVEL    error, info (if not given) or debug\n"
 	      "  --help         this text\n",
@@ -81,7 +93,10 @@ static void log_line(void *ctx, enum dfd_serve_level level, const char *text)
 
 static void log_device(void *ctx, const char *text)
 {
-	log_line(ctx, DFD_SERVE_INFO, text);
+	const struct served *d = ctx;
+
+	if (d->serve->level >= DFD_SERVE_INFO)
+		fprintf(stderr, "devfd serve: %s: %s\n", d->address, text);
 }
 
 static void on_signal(int number)
@@ -98,56 +113,75 @@ static void catch_signals(void)
 	sigaction(SIGTERM, &action, NULL);
 }
 
-/* systemd passes a socket that it listens on, to us and not to our parent. */
-static bool socket_passed(void)
+/* Sockets that systemd listens on and passes to us, not to our parent. */
+static long sockets_passed(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 
-	return pid && fds && atol(pid) == getpid() && !strcmp(fds, "1");
+	return pid && fds && atol(pid) == getpid() ? atol(fds) : 0;
 }
 
-static int run(const struct serve *serve)
+/* Return: how many devices still wait for a client, or have one. */
+static int retire(struct serve *serve)
+{
+	int left = 0;
+
+	for (int i = 0; i < serve->num_addresses; i++) {
+		struct served *d = &serve->devices[i];
+
+		if (d->added && dfd_server_served(server, d->dev)) {
+			dfd_server_remove(server, d->dev);
+			d->added = false;
+		}
+		left += d->added;
+	}
+	return left;
+}
+
+static int run(struct serve *serve)
 {
 	int ret = 0;
 
-	while (!ret && !(serve->once && dfd_server_served(server)))
+	while (!ret && !(serve->once && !retire(serve)))
 		ret = dfd_server_wait(server, -1);
 	return ret && ret != -ECANCELED ? tool_fail(TOOL_FAILED, "%s", strerror(-ret)) : TOOL_OK;
 }
 
-static int serve_device(struct serve *serve, struct dfd_device *dev)
+static int add_device(struct served *d, int number)
 {
 	struct dfd_error err;
+	int ret = dfd_open(d->address, &d->dev, &err);
+
+	if (!ret && d->socket)
+		ret = dfd_server_add(server, d->dev, d->socket, d->serve->mode, &err);
+	else if (!ret)
+		ret = dfd_server_add_fd(server, d->dev, FIRST_PASSED_FD + number, &err);
+	if (ret)
+		return tool_fail(TOOL_FAILED, "%s", err.text);
+	dfd_device_watch_log(d->dev, log_device, d);
+	d->added = true;
+	return 0;
+}
+
+static int serve_devices(struct serve *serve)
+{
 	int ret = dfd_server_new(&server);
 
 	if (ret)
 		return tool_fail(TOOL_FAILED, "%s", strerror(-ret));
 	dfd_server_set_poll(server, serve->poll);
 	dfd_server_watch_log(server, log_line, serve);
-	dfd_device_watch_log(dev, log_device, serve);
 	catch_signals();
-	if (serve->socket)
-		ret = dfd_server_add(server, dev, serve->socket, serve->mode, &err);
-	else
-		ret = dfd_server_add_fd(server, dev, FIRST_PASSED_FD, &err);
-	ret = ret ? tool_fail(TOOL_FAILED, "%s", err.text) : run(serve);
+	for (int i = 0; i < serve->num_addresses && !ret; i++)
+		ret = add_device(&serve->devices[i], i);
+	if (!ret)
+		ret = run(serve);
 	/* A late signal must not meet a server that is being freed. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	dfd_server_free(server);
-	return ret;
-}
-
-static int serve_address(struct serve *serve)
-{
-	struct dfd_device *dev;
-	struct dfd_error err;
-	int ret;
-
-	if (dfd_open(serve->address, &dev, &err))
-		return tool_fail(TOOL_FAILED, "%s", err.text);
-	ret = serve_device(serve, dev);
-	dfd_device_close(dev);
+	for (int i = 0; i < serve->num_addresses; i++)
+		dfd_device_close(serve->devices[i].dev);
 	return ret;
 }
 
@@ -155,7 +189,7 @@ static int get_option(struct serve *serve, char **argv, const char *shorts, int 
 {
 	switch (c) {
 	case 256:
-		serve->socket = optarg;
+		serve->devices[serve->num_sockets++].socket = optarg;
 		return 0;
 	case 257:
 		return get_mode(serve, optarg);
@@ -172,7 +206,31 @@ static int get_option(struct serve *serve, char **argv, const char *shorts, int 
 	}
 }
 
-int devfd_serve(int argc, char **argv)
+/* Each device needs a socket, the n-th the n-th. */
+static int check_pairs(const struct serve *serve)
+{
+	int devices = serve->num_addresses, sockets = serve->num_sockets;
+	long passed = sockets_passed();
+
+	if (!devices)
+		return tool_fail(TOOL_USAGE, "no ADDRESS; see devfd serve --help");
+	if (!sockets && !passed)
+		return tool_fail(TOOL_USAGE, "no --socket PATH; see devfd serve --help");
+	if (!sockets && passed != devices)
+		return tool_fail(TOOL_USAGE,
+				 "devices: %d, sockets that systemd passes: %ld; each device needs "
+				 "one",
+				 devices, passed);
+	if (sockets > devices)
+		return tool_fail(TOOL_USAGE, "--socket %s: there is no ADDRESS for it",
+				 serve->devices[devices].socket);
+	if (sockets && sockets < devices)
+		return tool_fail(TOOL_USAGE, "%s: no --socket PATH for it",
+				 serve->devices[sockets].address);
+	return 0;
+}
+
+static int parse(struct serve *serve, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "socket", required_argument, NULL, 256 },
@@ -183,23 +241,34 @@ int devfd_serve(int argc, char **argv)
 		{ "help", no_argument, NULL, 261 },
 		{ 0 },
 	};
-	struct serve serve = { .mode = 0600, .level = DFD_SERVE_INFO };
 	int c, ret = 0;
 
-	tool_start("devfd serve");
 	while (!ret && (c = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		if (c == 261)
 			return usage(stdout);
-		ret = get_option(&serve, argv, ":", c);
+		ret = get_option(serve, argv, ":", c);
 	}
 	if (ret)
 		return ret;
-	if (optind == argc)
-		return tool_fail(TOOL_USAGE, "no ADDRESS; see devfd serve --help");
-	if (argc - optind > 1)
-		return tool_fail(TOOL_USAGE, "%s: one device at a time", argv[optind + 1]);
-	if (!serve.socket && !socket_passed())
-		return tool_fail(TOOL_USAGE, "no --socket PATH; see devfd serve --help");
-	serve.address = argv[optind];
-	return serve_address(&serve);
+	for (; optind < argc; optind++)
+		serve->devices[serve->num_addresses++].address = argv[optind];
+	ret = check_pairs(serve);
+	return ret ? ret : serve_devices(serve);
+}
+
+int devfd_serve(int argc, char **argv)
+{
+	struct serve serve = { .mode = 0600, .level = DFD_SERVE_INFO };
+	int ret;
+
+	tool_start("devfd serve");
+	/* There are fewer devices, and fewer sockets, than arguments. */
+	serve.devices = calloc((size_t)argc, sizeof(*serve.devices));
+	if (!serve.devices)
+		return tool_fail(TOOL_FAILED, "out of memory");
+	for (int i = 0; i < argc; i++)
+		serve.devices[i].serve = &serve;
+	ret = parse(&serve, argc, argv);
+	free(serve.devices);
+	return ret;
 }

@@ -80,6 +80,12 @@ int dfd_server_add(struct dfd_server *srv, struct dfd_device *dev, const char *p
 int dfd_server_add_fd(struct dfd_server *srv, struct dfd_device *dev, int fd,
 		      struct dfd_error *err);
 
+/**
+ * dfd_server_remove() - serve a device no more: its client is sent away, its socket file removed
+ * @dev: what is not served is no error
+ */
+void dfd_server_remove(struct dfd_server *srv, const struct dfd_device *dev);
+
 /** dfd_server_poll_fd() - Return: an fd that polls readable when there is work; the server's */
 int dfd_server_poll_fd(const struct dfd_server *srv);
 
@@ -97,8 +103,11 @@ int dfd_server_wait(struct dfd_server *srv, int timeout_ms);
 /** dfd_server_stop() - let dfd_server_wait() return; from any thread and from signal handlers */
 void dfd_server_stop(struct dfd_server *srv);
 
-/** dfd_server_served() - Return: how many clients have come and gone again */
-uint64_t dfd_server_served(const struct dfd_server *srv);
+/**
+ * dfd_server_served() - how many clients have come and gone again
+ * @dev: of that device; NULL: of all that are served
+ */
+uint64_t dfd_server_served(const struct dfd_server *srv, const struct dfd_device *dev);
 
 #ifdef __cplusplus
 }

@@ -67,7 +67,7 @@ static void serve(enum loop loop)
 	    (loop == LOOP_SHARED && dfd_server_add(srv, other, second, 0600, NULL)) ||
 	    dfd_server_add(srv, dev, path, 0600, NULL))
 		_exit(1);
-	while (!dfd_server_served(srv)) {
+	while (!dfd_server_served(srv, dev)) {
 		bool counts = atomic_load(&shared->counting);
 
 		dfd_alloc_reset();
@@ -185,8 +185,8 @@ static struct counted measure(enum loop loop, bool is_write)
 }
 
 /*
- * At the edges of what is counted one call may belong to the other side. @looks: how often the
- * epoll fd is asked for the others; each costs nothing else
+ * At the edges of what is counted one call may belong to the other side. Who serves one client asks
+ * the epoll fd every 10 ms all the same, which is much less often when nobody traces.
  */
 static void check(enum loop loop, unsigned int calls)
 {
@@ -196,7 +196,7 @@ static void check(enum loop loop, unsigned int calls)
 		print_message("%s: %.3f calls, %u empty receives, %u looks, %zu allocations\n",
 			      is_write ? "write" : "read", n.all / (double)ACCESSES, n.empty,
 			      n.looked, atomic_load(&shared->allocations));
-		assert_in_range(n.all, calls * ACCESSES - 3, calls * ACCESSES + 3);
+		assert_in_range(n.all, calls * ACCESSES - 3, calls * ACCESSES + ACCESSES / 50);
 		assert_int_equal(atomic_load(&shared->allocations), 0);
 		if (loop == LOOP_POLL)
 			assert_true(n.looked <= (n.empty + ACCESSES) / 256 + 1);

@@ -74,6 +74,7 @@ struct source {
  * struct export - a device that is served
  * @paused: nobody can be accepted for now
  * @failed: the device has; it gets no more service
+ * @served: clients that have gone again
  * @busy: the client has just had something to say
  * @events: what is polled for at the client
  * @since: nothing has gone on since then, as far as @seen_in and @seen_out tell
@@ -92,6 +93,7 @@ struct export
 	struct source listens, talks, works, rings;
 	bool has_client;
 	bool failed, busy;
+	uint64_t served;
 	struct session session;
 	uint32_t events;
 	uint64_t since, seen_in, seen_out;
@@ -113,7 +115,6 @@ struct dfd_server {
 	struct patience patience;
 	bool ticking, polls;
 	uint64_t looked;
-	uint64_t served;
 	void (*line)(void *ctx, enum dfd_serve_level level, const char *text);
 	void *line_ctx;
 };
@@ -187,7 +188,7 @@ static void drop(struct export *e, const char *why)
 	    why ? why : "has gone; the device is reset");
 	session_end(&e->session);
 	e->has_client = false;
-	e->srv->served++;
+	e->served++;
 	tick_while_needed(e->srv);
 }
 
@@ -628,9 +629,15 @@ void dfd_server_stop(struct dfd_server *srv)
 		return;
 }
 
-uint64_t dfd_server_served(const struct dfd_server *srv)
+uint64_t dfd_server_served(const struct dfd_server *srv, const struct dfd_device *dev)
 {
-	return srv->served;
+	uint64_t served = 0;
+
+	for (const struct export *e = srv->exports; e; e = e->next) {
+		if (!dev || e->target.dev == dev)
+			served += e->served;
+	}
+	return served;
 }
 
 void dfd_server_watch_log(struct dfd_server *srv,
@@ -728,6 +735,24 @@ int dfd_server_add_fd(struct dfd_server *srv, struct dfd_device *dev, int fd, st
 	}
 	snprintf(name, sizeof(name), "fd %d", fd);
 	return export_new(srv, dev, fd, name, &none, err);
+}
+
+void dfd_server_remove(struct dfd_server *srv, const struct dfd_device *dev)
+{
+	for (struct export **at = &srv->exports; *at; at = &(*at)->next) {
+		struct export *e = *at;
+
+		if (e->target.dev != dev)
+			continue;
+		*at = e->next;
+		/* The client and the listener leave the epoll fd as they are closed. */
+		if (!srv->polls && !e->failed)
+			epoll_ctl(srv->epoll_fd, EPOLL_CTL_DEL, dfd_device_poll_fd(e->target.dev),
+				  NULL);
+		export_free(e);
+		tick_while_needed(srv);
+		return;
+	}
 }
 
 int dfd_server_new(struct dfd_server **out)

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """A served device is the same device. usage: both.py DEVFD LSVFIO EDU"""
+import errno
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 
 import wire
@@ -68,24 +72,98 @@ def places():
         os.unlink(server.path)
 
 
+def listen(path):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(1)
+    return listener
+
+
+def start_activated(listeners, *addresses):
+    """As systemd does: sockets that listen are fds from 3 on."""
+    child = os.fork()
+    if child:
+        return child
+    high = [fcntl.fcntl(each, fcntl.F_DUPFD, 100) for each in listeners]
+    for n, fd in enumerate(high):
+        os.dup2(fd, 3 + n)
+    environment = {**os.environ, "LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(high))}
+    os.execve(DEVFD, [DEVFD, "serve", *addresses, "--once", "--log", "error"], environment)
+    return None
+
+
 def activated():
-    """systemd listens, and passes the socket as fd 3."""
-    with wire.Server(DEVFD, "model:edu") as server:  # for its directory
-        path = os.path.join(server.dir, "passed")
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(path)
-        listener.listen(1)
-        child = os.fork()
-        if not child:
-            os.dup2(listener.fileno(), 3)
-            os.set_inheritable(3, True)
-            environment = {**os.environ, "LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
-            os.execve(DEVFD, [DEVFD, "serve", "model:edu", "--once", "--log", "error"], environment)
-        client = wire.Client(path)
-        assert len(client.ask(wire.read(7, 0, 4))) == 36
-        client.close()
-        assert os.waitpid(child, 0)[1] == 0
-        listener.close()
+    with tempfile.TemporaryDirectory(prefix="devfd-activated-") as folder:
+        paths = [os.path.join(folder, name) for name in "ab"]
+        listeners = [listen(path) for path in paths]
+        for addresses in ("model:edu",), ("model:edu", "model:edu,msix"):
+            child = start_activated(listeners[:len(addresses)], *addresses)
+            clients = [wire.Client(path) for path in paths[:len(addresses)]]
+            for client in clients:
+                assert len(client.ask(wire.read(7, 0, 4))) == 36
+                client.close()
+            assert os.waitpid(child, 0)[1] == 0
+        child = start_activated(listeners, "model:edu")
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+        for each in listeners:
+            each.close()
+
+
+def value(client):
+    return client.ask(wire.read(0, 4, 4))[32:]
+
+
+def several():
+    """Each device has its own client, state and socket file."""
+    addresses = ["model:edu"] * 3
+    with tempfile.TemporaryDirectory(prefix="devfd-several-") as folder:
+        paths = [os.path.join(folder, str(n)) for n in range(len(addresses))]
+        pairs = [a for pair in zip(addresses, paths) for a in (pair[0], "--socket", pair[1])]
+        for options in [], ["--poll"]:
+            server = subprocess.Popen([DEVFD, "serve", *pairs, "--once", "--log", "error", *options])
+            while not all(map(os.path.exists, paths)):
+                assert server.poll() is None
+                time.sleep(0.01)
+            clients = [wire.Client(path) for path in paths]
+            for n, client in enumerate(clients):
+                assert wire.error(client.ask(wire.write(0, 4, bytes([n] * 4)))) == 0
+            for n, client in enumerate(clients):
+                assert value(client) == bytes([n ^ 0xff] * 4), n
+            second = wire.Client(paths[1], agree=False)
+            assert wire.error(second.receive()) == errno.EBUSY and second.closed()
+            second.close()
+            clients[1].close()
+            end = time.monotonic() + 5
+            while os.path.exists(paths[1]) and time.monotonic() < end:  # it had its client
+                time.sleep(0.01)
+            assert os.listdir(folder) != [] and not os.path.exists(paths[1])
+            assert value(clients[0]) == b"\xff" * 4 and value(clients[2]) == b"\xfd" * 4
+            clients[0].close()
+            clients[2].close()
+            assert server.wait(10) == 0 and not os.listdir(folder)
+
+
+def while_busy():
+    """A client that never pauses keeps neither a second one nor a signal waiting."""
+    for options in [], ["--poll"]:
+        with wire.Server(DEVFD, "model:edu", *options) as server:
+            busy = threading.Event()
+            client = wire.Client(server.path)
+
+            def never_pause():
+                while not busy.is_set():
+                    value(client)
+
+            thread = threading.Thread(target=never_pause)
+            thread.start()
+            since = time.monotonic()
+            second = wire.Client(server.path, agree=False)
+            assert wire.error(second.receive()) == errno.EBUSY
+            second.close()
+            assert time.monotonic() - since < 1
+            busy.set()
+            thread.join()
+            client.close()
 
 
 def gone():
@@ -115,7 +193,10 @@ def refusals():
     for arguments, text in (((), "no ADDRESS"), (("model:edu",), "no --socket"),
                             (("model:edu", "--socket", "/x", "--mode", "9"), "octal mode"),
                             (("model:edu", "--socket", "/x", "--log", "loud"), "error, info or debug"),
-                            (("model:edu", "model:edu"), "one device at a time"),
+                            (("model:edu", "model:shapes", "--socket", "/x"),
+                             "model:shapes: no --socket PATH for it"),
+                            (("--socket", "/x", "model:edu", "--socket", "/y"),
+                             "--socket /y: there is no ADDRESS for it"),
                             (("model:edu", "--socket", "x" * 108), "name too long"),
                             (("model:edu", "--socket", "/nowhere/s"), "No such file"),
                             (("model:nothing", "--socket", "/x"), "nothing")):
@@ -129,5 +210,7 @@ views_agree()
 second_client()
 places()
 activated()
+several()
+while_busy()
 gone()
 refusals()

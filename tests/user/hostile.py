@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What a client may do to a server, and must not get away with. usage: hostile.py MANY [CASE...]
+"""What a client may do to a server, and must not get away with. usage: hostile.py DEVFD [CASE...]
 
 After each case the server lives, holds no more fds and no more memory than before, a good client
 gets its job done, and the client of another device of the same server has not waited.

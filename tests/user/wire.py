@@ -104,17 +104,16 @@ def error(reply):
 
 
 class Server:
-    """One device served by `devfd serve`; with a @neighbour two, by the program `many`."""
+    """One device, or with a @neighbour two, in one process."""
 
-    def __init__(self, program, address, *options, neighbour=None, env=None):
+    def __init__(self, devfd, address, *options, neighbour=None, env=None):
         self.dir = tempfile.mkdtemp(prefix="devfd-user-")
         self.path = os.path.join(self.dir, "sock")
         self.paths = [self.path]
+        command = [devfd, "serve", address, "--socket", self.path, "--log", "error", *options]
         if neighbour:
             self.paths.append(os.path.join(self.dir, "next"))
-            command = [program, address, self.path, neighbour, self.paths[1], *options]
-        else:
-            command = [program, "serve", address, "--socket", self.path, "--log", "error", *options]
+            command += [neighbour, "--socket", self.paths[1]]
         self.process = subprocess.Popen(command, env={**os.environ, **(env or {})})
         for _ in range(500):
             if all(map(os.path.exists, self.paths)) or self.process.poll() is not None:
