@@ -36,6 +36,7 @@
 #define NVME_REQUESTS	 (32u + NVME_ASYNC_LIMIT)
 #define NVME_ERRORS	 16u
 #define NVME_SQE	 64u
+#define NVME_BATCH	 16u /* commands that are fetched at a time */
 #define NVME_CQE	 16u
 #define NVME_SERIAL	 20u
 
@@ -58,8 +59,11 @@ struct nvme_sq {
 	uint64_t iova;
 	uint32_t size, head, tail;
 	uint16_t cqid;
-	bool fetching; /* a command is on its way: they come one after the other */
+	bool fetching; /* commands are on their way */
 	bool deleting;
+	uint32_t fetched; /* those from @head on that are here: the last ones of @batch_size */
+	uint32_t batch_size;
+	uint8_t batch[NVME_BATCH][NVME_SQE];
 };
 
 /** struct nvme_cq - a completion queue; @size 0: does not exist */
@@ -110,7 +114,6 @@ struct nvme_request {
 	uint16_t sqid;
 	bool dropped;
 	unsigned int pending;
-	uint8_t raw[NVME_SQE];
 	struct nvme_command cmd;
 	uint16_t status;
 	uint32_t result;

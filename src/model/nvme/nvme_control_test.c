@@ -299,6 +299,38 @@ static void test_late_answers(void **state)
 	rig_free(g);
 }
 
+/* What a queue holds is fetched at once, up to the end of its memory; each completion is a message. */
+static void test_batch(void **state)
+{
+	static const unsigned int messages[] = { 1 + 10, 2 + 10, 1 + 10 };
+	struct rig *g = rig_ready("", true);
+	uint16_t cid, status, first;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(messages) / sizeof(*messages); i++) {
+		uint8_t raw[64] = { NVME_FLUSH };
+		unsigned int before = g->num_messages;
+
+		first = g->next_cid;
+		raw[4] = 1;
+		for (unsigned int j = 0; j < 10; j++) {
+			dfd_reg_store(raw + 2, 2, g->next_cid++);
+			memcpy(g->memory + IOSQ + 64 * g->io.tail, raw, 64);
+			g->io.tail = (g->io.tail + 1) % DEPTH;
+		}
+		put32(g->dev, NVME_DOORBELLS + 8, g->io.tail);
+		for (int round = 0; round < 20; round++)
+			dfd_device_service(g->dev);
+		assert_int_equal(g->num_messages - before, messages[i]);
+		for (unsigned int j = 0; j < 10; j++) {
+			assert_true(reap(g, &g->io, &cid, &status));
+			assert_int_equal(cid, first + j);
+			assert_int_equal(status, NVME_OK);
+		}
+	}
+	rig_free(g);
+}
+
 /* CSTS.RDY stays until no DMA is under way any more: it could still write. */
 static void test_reset_waits(void **state)
 {
@@ -437,6 +469,7 @@ int main(void)
 		cmocka_unit_test(test_bad_doorbells),
 		cmocka_unit_test(test_mapped_doorbells),
 		cmocka_unit_test(test_late_answers),
+		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_reset_waits),
 		cmocka_unit_test(test_enable_during_reset),
 		cmocka_unit_test(test_cancel_by_reset),

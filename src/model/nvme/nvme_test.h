@@ -53,6 +53,7 @@ struct rig {
 	uint16_t next_cid;
 	uint32_t result;
 	bool hold; /* answers are held back */
+	unsigned int num_messages;
 	unsigned int num_waiting;
 	struct waiting waiting[DFD_MAX_DMA_INFLIGHT];
 };
@@ -67,6 +68,7 @@ static inline uint64_t iova_of(uint32_t offset)
 static inline int message(struct rig *g, uint64_t offset, size_t len, const void *from,
 			  struct dfd_dma_token token)
 {
+	g->num_messages++;
 	if (from)
 		memcpy(g->memory + offset, from, len);
 	if (g->hold)

@@ -2,8 +2,8 @@
 /*
  * Queues: commands in, completions out, and the interrupts that tell of them.
  *
- * Commands of one queue are fetched one after the other, because the head that a completion reports
- * gives their room back to the driver.
+ * What a queue holds is fetched in batches, and one command after the other is taken out of them: the
+ * head that a completion reports gives the room of those before it back to the driver.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -183,9 +183,14 @@ static bool is_conflict(const struct nvme_request *r)
 	return false;
 }
 
+/* The next command of the batch. */
 static void start(struct nvme_request *r)
 {
-	decode(&r->cmd, r->raw);
+	struct nvme_sq *sq = &r->n->sq[r->sqid];
+
+	decode(&r->cmd, sq->batch[sq->batch_size - sq->fetched]);
+	sq->fetched--;
+	sq->head = (sq->head + 1) % sq->size;
 	if (is_conflict(r))
 		nvme_complete(r, NVME_ID_CONFLICT);
 	else if (r->cmd.flags) /* fused operations, scatter-gather lists */
@@ -213,7 +218,7 @@ static void fetched(struct nvme_request *r, int status)
 			nvme_fatal(n, "a submission queue cannot be read");
 		return;
 	}
-	sq->head = (sq->head + 1) % sq->size;
+	sq->fetched = sq->batch_size;
 	start(r);
 }
 
@@ -225,6 +230,14 @@ static void fetch_done(void *ctx, int status)
 	fetched(r, status);
 }
 
+/* Those up to the tail or the end of the queue's memory. */
+static uint32_t next_batch(const struct nvme_sq *sq)
+{
+	uint32_t end = sq->tail > sq->head ? sq->tail : sq->size;
+
+	return end - sq->head < NVME_BATCH ? end - sq->head : NVME_BATCH;
+}
+
 /* Return: false when there is no room for another DMA; the end of one will bring us back. */
 static bool fetch(struct nvme_request *r, uint16_t sqid)
 {
@@ -234,9 +247,14 @@ static bool fetch(struct nvme_request *r, uint16_t sqid)
 
 	r->sqid = sqid;
 	r->state = REQUEST_FETCHING;
+	if (sq->fetched) {
+		start(r);
+		return true;
+	}
 	sq->fetching = true;
-	ret = dfd_dma_read(nvme_host(n), sq->iova + (uint64_t)sq->head * NVME_SQE, r->raw, NVME_SQE,
-			   fetch_done, r);
+	sq->batch_size = next_batch(sq);
+	ret = dfd_dma_read(nvme_host(n), sq->iova + (uint64_t)sq->head * NVME_SQE, sq->batch,
+			   (size_t)sq->batch_size * NVME_SQE, fetch_done, r);
 	if (ret)
 		fetched(r, ret);
 	else
