@@ -62,7 +62,7 @@ struct dma_use {
 	uint64_t len;
 };
 
-#define MAX_DMA_USES 16u
+#define MAX_DMA_USES 40u
 
 /**
  * struct model_host - the host of one model

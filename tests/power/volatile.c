@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define BLOCK 512u
@@ -101,6 +102,17 @@ ssize_t pread64(int fd, void *buf, size_t len, off64_t offset)
 		return 0;
 	memcpy(buf, disk.bytes + offset, len);
 	return (ssize_t)len;
+}
+
+ssize_t preadv64(int fd, const struct iovec *pieces, int count, off64_t offset)
+{
+	ssize_t done = 0;
+
+	if (fd != disk.fd)
+		return NEXT(preadv64)(fd, pieces, count, offset);
+	for (int i = 0; i < count; i++)
+		done += pread64(fd, pieces[i].iov_base, pieces[i].iov_len, offset + done);
+	return done;
 }
 
 ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t offset)

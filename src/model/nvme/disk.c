@@ -107,6 +107,12 @@ int nvme_disk_read(const struct nvme_disk *disk, uint64_t block, void *buf, size
 	return 0;
 }
 
+bool nvme_disk_readv(const struct nvme_disk *disk, uint64_t block, const struct iovec *pieces,
+		     uint32_t count, size_t len)
+{
+	return preadv(disk->fd, pieces, (int)count, offset_of(block)) == (ssize_t)len;
+}
+
 int nvme_disk_write(const struct nvme_disk *disk, uint64_t block, const void *buf, size_t len)
 {
 	for (size_t done = 0; done < len;) {

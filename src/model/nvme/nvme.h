@@ -21,6 +21,7 @@
 #define NVME_NVME_H
 
 #include <stdatomic.h>
+#include <sys/uio.h>
 
 #include "model/model.h"
 #include "model/nvme/spec.h"
@@ -102,6 +103,7 @@ enum nvme_request_state {
  * @pending: DMA by message under way
  * @data: NVME_MAX_DATA bytes
  * @len: bytes of @data to move
+ * @fill: called before, when the pages are known; NULL if @data is there already
  * @then: called when they have been moved
  * @pages: where they are in the driver's memory: the first with an offset, the others without
  * @num_pages: pages known so far; @next_page: the first that is not yet on its way
@@ -121,6 +123,7 @@ struct nvme_request {
 	uint8_t *data;
 	uint32_t len;
 	bool to_driver;
+	uint16_t (*fill)(struct nvme_request *r);
 	void (*then)(struct nvme_request *r);
 	uint64_t pages[NVME_MAX_PAGES];
 	uint32_t num_pages, next_page;
@@ -213,6 +216,15 @@ void nvme_transfer(struct nvme_request *r, uint32_t len, bool to_driver,
 void nvme_transfer_resume(struct nvme_request *r);
 /** Give @len bytes of r->data, which the command has filled, to the driver; that ends it. */
 void nvme_answer(struct nvme_request *r, uint32_t len);
+/**
+ * As nvme_answer(), but @fill is called for the bytes when the driver's pages are known. It fills
+ * r->data, or the pages themselves and says so by r->next_page.
+ */
+void nvme_answer_later(struct nvme_request *r, uint32_t len,
+		       uint16_t (*fill)(struct nvme_request *r));
+/** Where the pages are; false if one of them is not memory of this process. */
+bool nvme_pages_get(struct nvme_request *r, struct iovec pages[NVME_MAX_PAGES]);
+void nvme_pages_put(struct nvme_request *r, const struct iovec pages[NVME_MAX_PAGES], bool written);
 
 /* admin.c, io.c, and the admin commands with files of their own */
 void nvme_admin(struct nvme_request *r);
@@ -231,6 +243,9 @@ int nvme_disk_open(struct nvme_disk *disk, const char *path, uint64_t size, bool
 		   struct dfd_error *err);
 void nvme_disk_close(struct nvme_disk *disk);
 int nvme_disk_read(const struct nvme_disk *disk, uint64_t block, void *buf, size_t len);
+/** All of it at once; false if that was not possible. */
+bool nvme_disk_readv(const struct nvme_disk *disk, uint64_t block, const struct iovec *pieces,
+		     uint32_t count, size_t len);
 int nvme_disk_write(const struct nvme_disk *disk, uint64_t block, const void *buf, size_t len);
 /** What was written survives a loss of power. */
 int nvme_disk_flush(const struct nvme_disk *disk);

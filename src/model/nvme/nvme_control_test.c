@@ -299,7 +299,8 @@ static void test_late_answers(void **state)
 	rig_free(g);
 }
 
-/* What a queue holds is fetched at once, up to the end of its memory; each completion is a message. */
+/* What a queue holds is fetched at once, up to the end of its memory; each completion is a message.
+ */
 static void test_batch(void **state)
 {
 	static const unsigned int messages[] = { 1 + 10, 2 + 10, 1 + 10 };

@@ -2,8 +2,9 @@
 /*
  * The data of a command, which lies in the pages that its PRP entries name.
  *
- * nvme_transfer_resume() does what can be done now: fetch a part of the PRP list, then move page
- * after page. It is called again when DMA has ended, or when there is room for more.
+ * nvme_transfer_resume() does what can be done now: fetch a part of the PRP list, have the data
+ * filled in, then move page after page. It is called again when DMA has ended, or when there is
+ * room for more.
  */
 #include <errno.h>
 
@@ -152,10 +153,42 @@ static int move_page(struct nvme_request *r, uint32_t page)
 	return dfd_dma_read(host, r->pages[page], r->data + at, len, page_done, r);
 }
 
+bool nvme_pages_get(struct nvme_request *r, struct iovec pages[NVME_MAX_PAGES])
+{
+	for (uint32_t i = 0; i < r->num_pages; i++) {
+		uint32_t at, len = piece(r, i, &at);
+
+		pages[i] = (struct iovec){
+			dfd_dma_get(nvme_host(r->n), r->pages[i], len, DFD_DMA_WRITE), len
+		};
+		if (pages[i].iov_base)
+			continue;
+		nvme_pages_put(r, pages, false);
+		return false;
+	}
+	return true;
+}
+
+void nvme_pages_put(struct nvme_request *r, const struct iovec pages[NVME_MAX_PAGES], bool written)
+{
+	for (uint32_t i = 0; i < r->num_pages && pages[i].iov_base; i++)
+		dfd_dma_put(nvme_host(r->n), pages[i].iov_base, written ? pages[i].iov_len : 0);
+}
+
+static void fill(struct nvme_request *r)
+{
+	uint16_t (*filler)(struct nvme_request *) = r->fill;
+
+	r->fill = NULL;
+	if (filler && !r->status)
+		r->status = filler(r);
+}
+
 void nvme_transfer_resume(struct nvme_request *r)
 {
 	if (!know_pages(r))
 		return;
+	fill(r);
 	while (!r->status && r->next_page < r->num_pages) {
 		int ret = move_page(r, r->next_page);
 
@@ -169,15 +202,23 @@ void nvme_transfer_resume(struct nvme_request *r)
 	finish(r, r->status);
 }
 
-void nvme_transfer(struct nvme_request *r, uint32_t len, bool to_driver,
-		   void (*then)(struct nvme_request *r))
+static void transfer(struct nvme_request *r, uint32_t len, bool to_driver,
+		     uint16_t (*filler)(struct nvme_request *r),
+		     void (*then)(struct nvme_request *r))
 {
 	r->state = REQUEST_MOVING;
 	r->len = len;
 	r->to_driver = to_driver;
+	r->fill = filler;
 	r->then = then;
 	r->status = first_pages(r);
 	nvme_transfer_resume(r);
+}
+
+void nvme_transfer(struct nvme_request *r, uint32_t len, bool to_driver,
+		   void (*then)(struct nvme_request *r))
+{
+	transfer(r, len, to_driver, NULL, then);
 }
 
 static void answered(struct nvme_request *r)
@@ -187,5 +228,11 @@ static void answered(struct nvme_request *r)
 
 void nvme_answer(struct nvme_request *r, uint32_t len)
 {
-	nvme_transfer(r, len, true, answered);
+	transfer(r, len, true, NULL, answered);
+}
+
+void nvme_answer_later(struct nvme_request *r, uint32_t len,
+		       uint16_t (*filler)(struct nvme_request *r))
+{
+	transfer(r, len, true, filler, answered);
 }

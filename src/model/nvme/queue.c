@@ -2,8 +2,8 @@
 /*
  * Queues: commands in, completions out, and the interrupts that tell of them.
  *
- * What a queue holds is fetched in batches, and one command after the other is taken out of them: the
- * head that a completion reports gives the room of those before it back to the driver.
+ * What a queue holds is fetched in batches, and one command after the other is taken out of them:
+ * the head that a completion reports gives the room of those before it back to the driver.
  */
 #include <errno.h>
 #include <stdatomic.h>
