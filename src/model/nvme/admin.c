@@ -125,7 +125,7 @@ static void delete_sq(struct nvme_request *r)
 	nvme_delete_sq_resume(r);
 }
 
-/* ---- events ---- */
+/* ---- abort ---- */
 
 /* Commands run to their end at once; only an event request can be caught waiting. */
 static uint16_t abort_command(struct nvme_request *r)
@@ -146,19 +146,6 @@ static uint16_t abort_command(struct nvme_request *r)
 		r->result = 0;
 	}
 	return NVME_OK;
-}
-
-/* Held until there is something to tell. */
-static void async_event(struct nvme_request *r)
-{
-	unsigned int held = 0;
-
-	for (unsigned int i = 0; i < NVME_REQUESTS; i++)
-		held += r->n->requests[i].state == REQUEST_HELD;
-	if (held == NVME_ASYNC_LIMIT)
-		nvme_complete(r, NVME_ASYNC_EVENT_LIMIT);
-	else
-		r->state = REQUEST_HELD;
 }
 
 void nvme_admin(struct nvme_request *r)
@@ -192,7 +179,7 @@ void nvme_admin(struct nvme_request *r)
 		nvme_get_features(r);
 		break;
 	case NVME_ASYNC_EVENT:
-		async_event(r);
+		nvme_event_request(r);
 		break;
 	default:
 		nvme_complete(r, NVME_INVALID_OPCODE);

@@ -2,8 +2,10 @@
 /* Get Features and Set Features. Nothing is saved: a reset brings the initial values back. */
 #include "model/nvme/nvme.h"
 
-#define SAVE		UINT32_C(0x80000000)
-#define THRESHOLD_UNDER 0x00100000u /* of the temperature: the lower one */
+#define SAVE UINT32_C(0x80000000)
+/* Of the temperature: the sensor, of which there is only 0; which threshold, 0: the upper one. */
+#define SENSOR		0x000f0000u
+#define THRESHOLD_UNDER 0x00300000u
 
 /* The bits of each feature that can be set; 0: none, or the feature does not exist. */
 static const uint32_t settable[NVME_NUM_FEATURES] = {
@@ -18,6 +20,8 @@ void nvme_features_init(struct nvme *n)
 	memset(n->features, 0, sizeof(n->features));
 	n->features[NVME_FEATURE_ARBITRATION] = 0x7; /* no limit of a burst */
 	n->features[NVME_FEATURE_TEMPERATURE] = 343;
+	n->cold = 0;
+	n->warnings = 0;
 	n->features[NVME_FEATURE_WRITE_CACHE] = 1;
 	n->features[NVME_FEATURE_QUEUES] = (NVME_QUEUES - 2) << 16 | (NVME_QUEUES - 2);
 }
@@ -34,8 +38,10 @@ static uint16_t get(struct nvme_request *r)
 	if (!exists(id) || r->cmd.cdw[10] >> 8 & 7) /* only the current value */
 		return NVME_INVALID_FIELD;
 	r->result = r->n->features[id];
-	if (id == NVME_FEATURE_TEMPERATURE && arg & 0x003f0000)
-		r->result = arg & THRESHOLD_UNDER ? 0 : 0xffff; /* not the composite sensor's */
+	if (id == NVME_FEATURE_TEMPERATURE && arg & SENSOR)
+		r->result = arg & THRESHOLD_UNDER ? 0 : 0xffff;
+	else if (id == NVME_FEATURE_TEMPERATURE && arg & THRESHOLD_UNDER)
+		r->result = r->n->cold;
 	if (id == NVME_FEATURE_VECTOR) {
 		if ((arg & 0xffff) >= NVME_QUEUES)
 			return NVME_INVALID_FIELD;
@@ -71,6 +77,18 @@ static uint16_t set_queues(struct nvme_request *r)
 	return NVME_OK;
 }
 
+static uint16_t set_threshold(struct nvme *n, uint32_t arg)
+{
+	if (arg & SENSOR)
+		return NVME_OK;
+	if (arg & THRESHOLD_UNDER)
+		n->cold = arg & 0xffff;
+	else
+		n->features[NVME_FEATURE_TEMPERATURE] = arg & 0xffff;
+	nvme_check_temperature(n);
+	return NVME_OK;
+}
+
 static uint16_t set(struct nvme_request *r)
 {
 	uint32_t id = r->cmd.cdw[10] & 0xff, arg = r->cmd.cdw[11];
@@ -85,8 +103,8 @@ static uint16_t set(struct nvme_request *r)
 		return arg & 0x1f ? NVME_INVALID_FIELD : NVME_OK;
 	if (id == NVME_FEATURE_VECTOR)
 		return (arg & 0xffff) < NVME_QUEUES ? NVME_OK : NVME_INVALID_FIELD;
-	if (id == NVME_FEATURE_TEMPERATURE && arg & 0x003f0000)
-		return NVME_OK;
+	if (id == NVME_FEATURE_TEMPERATURE)
+		return set_threshold(r->n, arg);
 	if (id == NVME_FEATURE_WRITE_CACHE && !(arg & 1) && nvme_disk_flush(&r->n->disk))
 		return NVME_WRITE_FAULT;
 	r->n->features[id] = arg & settable[id];

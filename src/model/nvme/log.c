@@ -3,11 +3,10 @@
 #include "model/nvme/ids.h"
 #include "model/nvme/nvme.h"
 
-enum log_page { LOG_ERRORS = 0x01, LOG_SMART = 0x02, LOG_FIRMWARE = 0x03 };
-
 #define ERROR_SIZE 64u
 #define LOG_SIZE   (ERROR_SIZE * NVME_ERRORS)
-#define KELVIN_27C 300u
+#define NO_COMMAND 0xffffu /* in the place of a queue and a command */
+#define RETAIN	   0x8000u /* the event stays as it is */
 
 void nvme_log_error(struct nvme *n, const struct nvme_request *r, uint16_t status)
 {
@@ -23,6 +22,14 @@ void nvme_log_error(struct nvme *n, const struct nvme_request *r, uint16_t statu
 		.lba = has_lba ? r->cmd.cdw[10] | (uint64_t)r->cmd.cdw[11] << 32 : 0,
 		.nsid = r->cmd.nsid,
 	};
+}
+
+void nvme_log_other_error(struct nvme *n)
+{
+	uint64_t count = ++n->stats.errors;
+
+	n->stats.log[count % NVME_ERRORS] =
+		(struct nvme_error){ .count = count, .sqid = NO_COMMAND, .cid = NO_COMMAND };
 }
 
 /* The newest first. */
@@ -47,7 +54,8 @@ static void fill_smart(const struct nvme *n, uint8_t *page)
 {
 	const struct nvme_stats *s = &n->stats;
 
-	dfd_reg_store(page + 1, 2, KELVIN_27C);
+	page[0] = n->warnings;
+	dfd_reg_store(page + 1, 2, NVME_KELVIN_27C);
 	dfd_reg_store(page + 3, 1, 100); /* percent of spare blocks, and from where on to warn */
 	dfd_reg_store(page + 4, 1, 10);
 	dfd_reg_store(page + 32, 8, (s->blocks_read + 999) / 1000);
@@ -72,16 +80,16 @@ static uint16_t fill(const struct nvme_request *r, uint8_t page[LOG_SIZE], uint6
 
 	*size = 512;
 	switch (r->cmd.cdw[10] & 0xff) {
-	case LOG_ERRORS:
+	case NVME_LOG_ERRORS:
 		fill_errors(r->n, page);
 		*size = LOG_SIZE;
 		return NVME_OK;
-	case LOG_SMART:
+	case NVME_LOG_SMART:
 		if (nsid && nsid != NVME_ALL_NAMESPACES)
 			return NVME_INVALID_FIELD; /* not for one namespace */
 		fill_smart(r->n, page);
 		return NVME_OK;
-	case LOG_FIRMWARE:
+	case NVME_LOG_FIRMWARE:
 		fill_firmware(page);
 		return NVME_OK;
 	default:
@@ -104,6 +112,8 @@ void nvme_get_log_page(struct nvme_request *r)
 		nvme_complete(r, status);
 		return;
 	}
+	if (!(cdw[10] & RETAIN))
+		nvme_event_read(r->n, cdw[10] & 0xff);
 	memset(r->data, 0, len);
 	memcpy(r->data, page + offset, size - offset < len ? size - offset : len);
 	nvme_answer(r, (uint32_t)len);

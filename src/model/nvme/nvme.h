@@ -4,7 +4,8 @@
  *
  * nvme.c makes the device, registers.c holds the state of the controller, queue.c takes commands
  * from queues and gives completions back, prp.c moves their data, doorbells.c lets drivers map the
- * doorbells, admin.c, identify.c, features.c, log.c and io.c are the commands, disk.c is the file.
+ * doorbells, event.c tells of what happens by itself, admin.c, identify.c, features.c, log.c and
+ * io.c are the commands, disk.c is the file.
  *
  * Theory of operation: a doorbell only arms a timer of 0 ns; nvme_work() then takes a bounded
  * number of commands, one queue after the other, and comes back if more are left. Each command
@@ -40,6 +41,7 @@
 #define NVME_BATCH	 16u /* commands that are fetched at a time */
 #define NVME_CQE	 16u
 #define NVME_SERIAL	 20u
+#define NVME_KELVIN_27C	 300u /* as warm as it always is */
 
 /** struct nvme_disk - the namespace: a file of whole blocks */
 struct nvme_disk {
@@ -146,6 +148,22 @@ struct nvme_stats {
 	struct nvme_error log[NVME_ERRORS];
 };
 
+/* What asynchronous events tell of. */
+enum nvme_event_type { NVME_EVENT_ERROR, NVME_EVENT_HEALTH, NVME_NUM_EVENTS };
+
+enum nvme_event_info {
+	NVME_EVENT_INVALID_DOORBELL = 0x00,
+	NVME_EVENT_INVALID_DOORBELL_VALUE = 0x01,
+	NVME_EVENT_TEMPERATURE = 0x01,
+};
+
+/** struct nvme_event - of one type: at most one waits, and none is told until its log page is read
+ */
+struct nvme_event {
+	bool waits, told;
+	uint8_t info;
+};
+
 /** struct nvme - one controller; what lies after @stats is cleared by a reset */
 struct nvme {
 	struct dfd_device *dev;
@@ -165,6 +183,9 @@ struct nvme {
 	struct nvme_sq sq[NVME_QUEUES];
 	struct nvme_cq cq[NVME_QUEUES];
 	uint32_t features[NVME_NUM_FEATURES];
+	uint32_t cold; /* the lower threshold of the temperature */
+	uint8_t warnings;
+	struct nvme_event events[NVME_NUM_EVENTS];
 };
 
 enum nvme_timer { NVME_TIMER_WORK, NVME_TIMER_DOORBELLS };
@@ -237,6 +258,17 @@ void nvme_set_features(struct nvme_request *r);
 void nvme_features_init(struct nvme *n);
 /** Note a command that has failed. */
 void nvme_log_error(struct nvme *n, const struct nvme_request *r, uint16_t status);
+/** Note an error that no command has made. */
+void nvme_log_other_error(struct nvme *n);
+
+/* event.c */
+/** Something has happened; a driver that has asked is told, or the next that asks. */
+void nvme_event(struct nvme *n, enum nvme_event_type type, enum nvme_event_info info);
+void nvme_event_request(struct nvme_request *r);
+/** The driver has read a log page: that of an event, perhaps. */
+void nvme_event_read(struct nvme *n, uint32_t log_page);
+/** The temperature and its thresholds, as warnings for SMART and events. */
+void nvme_check_temperature(struct nvme *n);
 
 /* disk.c; 0 or a negative errno */
 int nvme_disk_open(struct nvme_disk *disk, const char *path, uint64_t size, bool read_only,

@@ -285,6 +285,103 @@ static void test_async_events(void **state)
 	rig_free(g);
 }
 
+#define TEMPERATURE_EVENT 0x020101u /* type, information, log page */
+#define DOORBELL_EVENT	  0x010000u
+#define VALUE_EVENT	  0x010100u
+
+static void get_log(struct rig *g, uint32_t page)
+{
+	assert_int_equal(admin(g, (struct command){ .opcode = NVME_GET_LOG_PAGE,
+						    .prp1 = iova_of(DATA),
+						    .cdw10 = 127 << 16 | page }),
+			 NVME_OK);
+}
+
+static bool told(struct rig *g, uint32_t what)
+{
+	uint16_t cid, status;
+
+	dfd_device_service(g->dev);
+	return reap(g, &g->admin, &cid, &status) && status == NVME_OK && g->result == what;
+}
+
+static void set_feature(struct rig *g, uint32_t id, uint32_t value)
+{
+	assert_int_equal(
+		admin(g,
+		      (struct command){ .opcode = NVME_SET_FEATURES, .cdw10 = id, .cdw11 = value }),
+		NVME_OK);
+}
+
+/* Each type is told once, until its log page is read; without a request it waits for one. */
+static void test_error_events(void **state)
+{
+	struct rig *g = rig_ready("", false);
+	struct command event = { .opcode = NVME_ASYNC_EVENT };
+
+	(void)state;
+	submit(g, &g->admin, &event);
+	put32(g->dev, NVME_DOORBELLS + 8 * 2, 1); /* there is no such queue */
+	assert_true(told(g, DOORBELL_EVENT));
+	submit(g, &g->admin, &event);
+	put32(g->dev, NVME_DOORBELLS + 8, DEPTH);
+	assert_false(told(g, VALUE_EVENT));
+	get_log(g, NVME_LOG_ERRORS | 0x8000); /* the event is retained */
+	put32(g->dev, NVME_DOORBELLS + 8, DEPTH);
+	assert_false(told(g, VALUE_EVENT));
+	get_log(g, NVME_LOG_ERRORS);
+	assert_int_equal(data(g, 0, 8), 3);
+	assert_int_equal(data(g, 8, 4), 0xffffffff); /* of no command */
+	put32(g->dev, NVME_DOORBELLS + 8, DEPTH);
+	assert_true(told(g, VALUE_EVENT));
+	get_log(g, NVME_LOG_ERRORS);
+	put32(g->dev, NVME_DOORBELLS + 8 + 4, 1); /* takes what is not there */
+	assert_false(told(g, VALUE_EVENT));
+	submit(g, &g->admin, &event);
+	assert_true(told(g, VALUE_EVENT));
+	rig_free(g);
+}
+
+static void test_health_events(void **state)
+{
+	struct rig *g = rig_ready("", false);
+	struct command event = { .opcode = NVME_ASYNC_EVENT };
+
+	(void)state;
+	submit(g, &g->admin, &event);
+	set_feature(g, NVME_FEATURE_TEMPERATURE, 300);
+	assert_false(told(g, TEMPERATURE_EVENT)); /* nobody wants to know */
+	get_log(g, NVME_LOG_SMART);
+	assert_int_equal(data(g, 0, 1), NVME_WARNING_TEMPERATURE);
+	set_feature(g, NVME_FEATURE_TEMPERATURE, 301);
+	set_feature(g, NVME_FEATURE_ASYNC_EVENT, NVME_WARNING_TEMPERATURE);
+	set_feature(g, NVME_FEATURE_TEMPERATURE, 1 << 20 | 299);
+	assert_false(told(g, TEMPERATURE_EVENT)); /* not as cold as that */
+	get_log(g, NVME_LOG_SMART);
+	assert_int_equal(data(g, 0, 1), 0);
+	set_feature(g, NVME_FEATURE_TEMPERATURE, 1 << 20 | 300);
+	assert_true(told(g, TEMPERATURE_EVENT));
+	rig_free(g);
+}
+
+/* A reset ends the requests without an answer, and takes back what waits. */
+static void test_events_after_reset(void **state)
+{
+	struct rig *g = rig_ready("", false);
+	struct command event = { .opcode = NVME_ASYNC_EVENT };
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		put32(g->dev, NVME_DOORBELLS + 8 * 2, 1); /* finds no request */
+		put32(g->dev, NVME_CC, 0);
+		enable(g);
+		for (int j = 0; j < 4; j++)
+			submit(g, &g->admin, &event);
+		assert_false(told(g, DOORBELL_EVENT));
+	}
+	rig_free(g);
+}
+
 /* The id of a command that is still held. */
 static void test_id_conflict(void **state)
 {
@@ -309,6 +406,9 @@ int main(void)
 		cmocka_unit_test(test_queues_come_and_go),
 		cmocka_unit_test(test_logs),
 		cmocka_unit_test(test_async_events),
+		cmocka_unit_test(test_error_events),
+		cmocka_unit_test(test_health_events),
+		cmocka_unit_test(test_events_after_reset),
 		cmocka_unit_test(test_id_conflict),
 	};
 

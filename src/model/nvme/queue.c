@@ -343,15 +343,31 @@ void nvme_work(struct nvme *n)
 
 /* ---- doorbells ---- */
 
+static void refuse_doorbell(struct nvme *n, uint32_t number, uint32_t value, bool exists)
+{
+	dfd_device_log(n->dev, "nvme: 0x%x is not an entry of %s queue %u", value,
+		       number & 1 ? "completion" : "submission", number / 2);
+	nvme_log_other_error(n);
+	nvme_event(n, NVME_EVENT_ERROR,
+		   exists ? NVME_EVENT_INVALID_DOORBELL_VALUE : NVME_EVENT_INVALID_DOORBELL);
+}
+
+/* The driver takes entries that are there. */
+static bool is_taken(const struct nvme_cq *cq, uint32_t head)
+{
+	uint32_t there = (cq->tail + cq->size - cq->head) % cq->size;
+
+	return (head + cq->size - cq->head) % cq->size <= there;
+}
+
 void nvme_doorbell(struct nvme *n, uint32_t number, uint32_t value)
 {
 	unsigned int id = number / 2;
 	bool is_cq = number & 1;
 	uint32_t size = id >= NVME_QUEUES ? 0 : is_cq ? n->cq[id].size : n->sq[id].size;
 
-	if (value >= size) {
-		dfd_device_log(n->dev, "nvme: 0x%x is not an entry of %s queue %u", value,
-			       is_cq ? "completion" : "submission", id);
+	if (value >= size || (is_cq && !is_taken(&n->cq[id], value))) {
+		refuse_doorbell(n, number, value, size);
 		return;
 	}
 	if (is_cq) {

@@ -32,6 +32,7 @@ void nvme_clear(struct nvme *n)
 	n->next_sq = 0;
 	memset(n->sq, 0, sizeof(n->sq));
 	memset(n->cq, 0, sizeof(n->cq));
+	memset(n->events, 0, sizeof(n->events));
 	for (uint32_t i = 0; i < 2 * NVME_QUEUES; i++)
 		nvme_doorbells_set(n, i, 0);
 	nvme_features_init(n);

@@ -53,6 +53,10 @@ enum nvme_io_opcode {
 	NVME_DATASET_MANAGEMENT = 0x09,
 };
 
+enum nvme_log_page { NVME_LOG_ERRORS = 0x01, NVME_LOG_SMART = 0x02, NVME_LOG_FIRMWARE = 0x03 };
+
+#define NVME_WARNING_TEMPERATURE 0x02u
+
 enum nvme_feature {
 	NVME_FEATURE_ARBITRATION = 0x01,
 	NVME_FEATURE_POWER = 0x02,
