@@ -48,7 +48,7 @@ compare: built
 	@scripts/compare $(BUILD)
 
 bench: built
-	@meson test -C $(BUILD) --no-rebuild --benchmark --verbose
+	@scripts/bench $(BUILD)
 
 fuzz: $(SAN)/build.ninja
 	@ninja -C $(SAN) >$(SAN)/ninja.log || { cat $(SAN)/ninja.log; exit 1; }

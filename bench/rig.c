@@ -60,6 +60,16 @@ static void go_on(struct dfd_device *dev)
 	dfd_irq_level(dfd_device_host(dev), 0, false);
 }
 
+static void touch(struct dfd_device *dev, uint32_t pages)
+{
+	char byte;
+
+	for (uint64_t i = 0; i < pages; i++)
+		bench_must(dfd_dma_read(dfd_device_host(dev), RIG_IOVA + i * 4096, &byte, 1, done,
+					dev) == 1,
+			   "touching memory");
+}
+
 static ssize_t model_read(struct dfd_device *dev, uint32_t index, uint64_t offset, void *buf,
 			  size_t len)
 {
@@ -77,6 +87,8 @@ static ssize_t model_write(struct dfd_device *dev, uint32_t index, uint64_t offs
 
 	(void)index;
 	memcpy((uint8_t *)m->regs + offset, buf, len);
+	if (offset == RIG_TOUCH)
+		touch(dev, m->regs[RIG_TOUCH / 4]);
 	if (offset == RIG_RAISE || offset == RIG_READ || offset == RIG_WRITE) {
 		m->left = offset == RIG_RAISE ? 0 : m->regs[offset / 4];
 		m->is_write = offset == RIG_WRITE;

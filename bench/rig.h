@@ -13,6 +13,7 @@
 #define RIG_LEN	    0x8u /* bytes of a transfer */
 #define RIG_READ    0xcu /* written: how often to read memory at RIG_IOVA; then interrupt 0 */
 #define RIG_WRITE   0x10u
+#define RIG_TOUCH   0x14u /* written: so many pages from RIG_IOVA on are read */
 
 #define RIG_INFLIGHT 8u
 #define RIG_IOVA     UINT64_C(0x10000000)

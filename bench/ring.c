@@ -23,6 +23,8 @@
 
 #include <devfd/devfd.h>
 
+#include "bench.h"
+
 #define BLOCKS	51
 #define TRIPS	1000
 #define MESSAGE 36 /* a header, 16 bytes of where, 4 of data */
@@ -190,19 +192,6 @@ static double block(struct bench *b, const struct way *way, int trips)
 	return (double)start / trips;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-	qsort(values, BLOCKS, sizeof(*values), by_value);
-	return values[BLOCKS / 2];
-}
-
 static void measure(struct bench *b, const char *title)
 {
 	static double ns[NUM_WAYS][BLOCKS], ratio[NUM_WAYS][BLOCKS];
@@ -215,12 +204,15 @@ static void measure(struct bench *b, const char *title)
 			ratio[w][i] = ns[w][i] / ns[0][i];
 		}
 	}
-	printf("%s\n", title);
-	for (size_t w = 0; w < NUM_WAYS; w++) {
+	bench_title(title);
+	for (size_t w = 1; w < NUM_WAYS; w++) {
+		struct bench_result r = { bench_median(ns[w], BLOCKS), bench_median(ns[0], BLOCKS),
+					  bench_median(ratio[w], BLOCKS) };
+
 		if (ways[w].trip == line_trip && b->bare->alone)
 			continue;
-		printf("  %-18s %8.0f ns", ways[w].name, median(ns[w]));
-		printf(w ? "  %.3f x\n" : "\n", median(ratio[w]));
+		bench_ratio(ways[w].name, &r,
+			    ways[w].trip == line_trip || b->bare->alone ? 0 : 0.1);
 	}
 }
 

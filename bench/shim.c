@@ -33,7 +33,7 @@ static double now_ns(void)
 			took = (now_ns() - start) / ROUNDS;                                        \
 			best = took < best ? took : best;                                          \
 		}                                                                                  \
-		printf("%-28s %7.0f ns\n", what, best);                                            \
+		printf("  %-46s %8.1f ns\n", what, best);                                          \
 	} while (0)
 
 int main(int argc, char **argv)

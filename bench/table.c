@@ -11,6 +11,7 @@
 #include <devfd/table.h>
 
 #include "alloc.h"
+#include "bench.h"
 #include "model/model.h"
 
 #define MANY 1000
@@ -61,6 +62,7 @@ static void measure(const char *name, const struct dfd_desc *d)
 	uint8_t *buf = malloc(size + 64);
 	unsigned int rounds = 4000000 / size;
 	size_t allocations;
+	char title[128];
 	double us[5];
 
 	if (!buf)
@@ -72,16 +74,15 @@ static void measure(const char *name, const struct dfd_desc *d)
 	us[3] = read_pieces(d, false, buf, 1, size > 4096 ? 1 : rounds / 64);
 	allocations = dfd_alloc.calls;
 	us[4] = read_back(buf, size, rounds);
-	printf("table of %s: %" PRIu32 " bytes\n", name, size);
-	printf("  one read                      %10.2f us\n", us[0]);
-	printf("  64 bytes at a time            %10.2f us\n", us[1]);
-	printf("  byte by byte                  %10.2f us, %.0f ns per byte\n", us[2],
-	       us[2] * 1e3 / size);
-	printf("  byte by byte, without cursor  %10.2f us, %.0f ns per byte\n", us[3],
-	       us[3] * 1e3 / size);
-	printf("  read back to a description    %10.2f us\n", us[4]);
-	printf("  held by an open file          %10zu bytes, %zu allocations while reading\n",
-	       sizeof(struct dfd_table_cursor), allocations);
+	snprintf(title, sizeof(title), "the table of %s, %" PRIu32 " bytes", name, size);
+	bench_title(title);
+	bench_value("one read", us[0], "us", 0);
+	bench_value("64 bytes at a time", us[1], "us", 0);
+	bench_value("byte by byte", us[2] * 1e3 / size, "ns", 0);
+	bench_value("byte by byte, without cursor", us[3] * 1e3 / size, "ns", 0);
+	bench_value("read back to a description", us[4], "us", 0);
+	bench_value("held by an open file", (double)sizeof(struct dfd_table_cursor), "bytes", 0);
+	bench_value("allocations while reading", (double)allocations, "", 0);
 	free(buf);
 }
 

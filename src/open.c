@@ -54,9 +54,10 @@ static int open_mdev(const char *rest, struct dfd_device **out, struct dfd_error
 
 static void user_help(void (*line)(void *ctx, const char *text), void *ctx)
 {
-	line(ctx, "user:PATH[,ring=off]: PATH is the socket of a vfio-user server.");
+	line(ctx, "user:PATH[,ring=off][,poll]: PATH is the socket of a vfio-user server.");
 	line(ctx, "  Registers of a device that devfd serves are read and written by memory that");
 	line(ctx, "  both processes share; ring=off lets them go by the socket, as with others.");
+	line(ctx, "  poll looks for answers by the socket instead of sleeping.");
 }
 
 static const struct scheme schemes[] = {

@@ -466,18 +466,39 @@ static int describe(struct user_device *u, const char *path, bool with_ring,
 	return 0;
 }
 
-/* Return: without the option */
-static size_t path_length(const char *address, bool *with_ring)
-{
-	static const char off[] = ",ring=off";
-	size_t len = strlen(address), tail = sizeof(off) - 1;
+/** struct options - what stands behind the path */
+struct options {
+	bool no_ring, polls;
+};
 
-	*with_ring = len <= tail || strcmp(address + len - tail, off);
-	return *with_ring ? len : len - tail;
+/* Take an option off the end. Return: whether it was there */
+static bool take_option(char *address, const char *option)
+{
+	size_t len = strlen(address), tail = strlen(option);
+
+	if (len <= tail || strcmp(address + len - tail, option))
+		return false;
+	address[len - tail] = '\0';
+	return true;
 }
 
-static int open_path(const char *path, bool with_ring, int patience_ms, struct dfd_device **out,
-		     struct dfd_error *err)
+static struct options take_options(char *address)
+{
+	struct options o = { 0 };
+
+	for (bool more = true; more;) {
+		bool no_ring = take_option(address, ",ring=off");
+		bool polls = take_option(address, ",poll");
+
+		o.no_ring |= no_ring;
+		o.polls |= polls;
+		more = no_ring || polls;
+	}
+	return o;
+}
+
+static int open_path(const char *path, struct options options, int patience_ms,
+		     struct dfd_device **out, struct dfd_error *err)
 {
 	struct user_device *u;
 	const struct dfd_desc *desc;
@@ -493,7 +514,8 @@ static int open_path(const char *path, bool with_ring, int patience_ms, struct d
 	for (size_t i = 0; i <= DFD_MAX_REGION_INDEX; i++)
 		u->backings[i].fd = -1;
 	link_start(&u->link, fd, patience_ms);
-	ret = describe(u, path, with_ring, &desc, err);
+	u->link.polls = options.polls;
+	ret = describe(u, path, !options.no_ring, &desc, err);
 	if (!ret) {
 		ret = dfd_device_new(desc, &user_ops, u, true, out);
 		dfd_desc_unref(desc);
@@ -508,13 +530,14 @@ static int open_path(const char *path, bool with_ring, int patience_ms, struct d
 int dfd_user_open_within(const char *address, int patience_ms, struct dfd_device **out,
 			 struct dfd_error *err)
 {
-	bool with_ring;
-	char *path = strndup(address, path_length(address, &with_ring));
+	char *path = strdup(address);
+	struct options options;
 	int ret;
 
 	if (!path)
 		return explain(address, -ENOMEM, err);
-	ret = open_path(path, with_ring, patience_ms, out, err);
+	options = take_options(path);
+	ret = open_path(path, options, patience_ms, out, err);
 	free(path);
 	return ret;
 }

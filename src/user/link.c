@@ -6,6 +6,7 @@
  * trusted: a late answer would be taken for another one.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -14,6 +15,19 @@
 
 #include "user/link.h"
 
+/* For an answer, before it sleeps after all: some milliseconds. */
+#define LOOKS 10000
+
+/* Sleeping in the receive itself saves the call that says that there is something to receive. */
+static void let_sleep(int fd, int patience_ms)
+{
+	const struct timeval patience = { .tv_sec = patience_ms / 1000,
+					  .tv_usec = patience_ms % 1000 * 1000 };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+}
+
 void link_start(struct link *l, int fd, int patience_ms)
 {
 	*l = (struct link){ .epoll_fd = -1,
@@ -21,6 +35,7 @@ void link_start(struct link *l, int fd, int patience_ms)
 			    .ring = { .fd = -1, .bell = -1 } };
 	conn_init(&l->conn, fd);
 	l->conn.max_message = USER_MAX_MESSAGE;
+	let_sleep(fd, patience_ms);
 }
 
 void link_finish(struct link *l)
@@ -139,21 +154,36 @@ static int wait_for_server(struct link *l, int64_t end)
 	return 0;
 }
 
+/* Sleep, or look for a while. Return: as conn_receive(), also -EINTR */
+static int receive(struct link *l)
+{
+	int ret = -EAGAIN;
+
+	if (!l->polls)
+		return conn_receive_wait(&l->conn);
+	for (int i = 0; i < LOOKS && ret == -EAGAIN; i++)
+		ret = conn_receive(&l->conn);
+	return ret;
+}
+
 /* Return: 1 with the answer, or why the link has failed. */
 static int await(struct link *l, const struct user_header *wanted, struct message *reply)
 {
 	int64_t end = link_now_ms() + l->patience_ms;
 
 	for (;;) {
-		int sent = conn_flush(&l->conn), ret = conn_receive(&l->conn);
+		int sent = conn_flush(&l->conn), ret;
 
 		/* A server that has hung up may have said why. */
+		ret = sent || conn_queued(&l->conn) ? conn_receive(&l->conn) : receive(l);
+		if (!ret)
+			return -ENODEV;
 		if (ret > 0)
 			ret = link_take(l, wanted, reply);
-		else if (!ret)
-			return -ENODEV;
-		else if (ret == -EAGAIN)
+		else if (ret == -EAGAIN || ret == -EINTR)
 			ret = sent < 0 ? sent : wait_for_server(l, end);
+		if (!ret && link_now_ms() >= end)
+			ret = -ETIMEDOUT;
 		if (ret)
 			return ret;
 	}

@@ -15,6 +15,7 @@
  * struct link - a connection to a server
  * @failed: 0, or what every call returns from then on
  * @patience_ms: how long the server may take to answer
+ * @polls: look for an answer instead of sleeping
  * @epoll_fd: readable when link_service() has work; -1 until it is asked for
  * @windows: DMA maps
  * @files: behind them
@@ -24,6 +25,7 @@ struct link {
 	struct conn conn;
 	int failed;
 	int patience_ms;
+	bool polls;
 	int epoll_fd;
 	uint32_t events;
 	uint16_t next_id;

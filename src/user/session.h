@@ -116,9 +116,6 @@ void session_refused(struct session *s, uint32_t command, int error);
  */
 int session_ring(struct session *s);
 
-/** session_trim() - give memory back while nothing is under way */
-void session_trim(struct session *s);
-
 /* session_dma.c */
 
 int session_dma_map(struct session *s, const struct user_dma_map *map, int fd);
