@@ -82,6 +82,9 @@ static void test_both_ends(void **state)
 
 	(void)state;
 	join(&server, &client);
+	/* One mapping, or a detector of races would not see that it is the same memory. */
+	munmap(client.shared, sizeof(*client.shared));
+	client.shared = server.shared;
 	assert_int_equal(pthread_create(&thread, NULL, answer_all, &server), 0);
 	for (uint32_t i = 0; i < ROUNDS; i++) {
 		struct ring_request q = { .position = i * UINT64_C(3), .access.offset = i };
@@ -95,6 +98,7 @@ static void test_both_ends(void **state)
 		assert_memory_equal(a.data, q.data, sizeof(q.data));
 	}
 	pthread_join(thread, NULL);
+	client.shared = NULL;
 	ring_finish(&server);
 	ring_finish(&client);
 }
