@@ -194,12 +194,13 @@ static int serve_rest(struct link *l, struct message *reply)
 {
 	int ret = conn_partial(&l->conn) ? link_take(l, NULL, NULL) : 0;
 
-	if (!ret)
-		ret = conn_flush(&l->conn);
-	if (!ret)
-		return 1;
-	message_done(reply);
-	return ret;
+	if (ret) {
+		message_done(reply);
+		return ret;
+	}
+	/* Where it has hung up, this is still its answer, and the next call will notice. */
+	conn_flush(&l->conn);
+	return 1;
 }
 
 static int answered(struct message *reply, struct message *out)
