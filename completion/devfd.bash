@@ -17,6 +17,14 @@ _devfd_addresses() { # PREFIX WORD
 		name=$(cd /sys/bus/pci/drivers/vfio-pci 2>/dev/null && printf 'pci:%s ' *:*)
 		COMPREPLY=($(compgen -P "$prefix" -W "$name" -- "$word"))
 		;;
+	platform:*)
+		name=$(cd /sys/bus/platform/drivers/vfio-platform 2>/dev/null && printf 'platform:%s ' *.*)
+		COMPREPLY=($(compgen -P "$prefix" -W "$name" -- "$word"))
+		;;
+	cdev:*)
+		name=$(cd /dev/vfio/devices 2>/dev/null && printf 'cdev:%s ' *vfio*)
+		COMPREPLY=($(compgen -P "$prefix" -W "$name" -- "$word"))
+		;;
 	mdev:*)
 		name=$(cd /sys/bus/mdev/devices 2>/dev/null && printf 'mdev:%s ' *-*)
 		COMPREPLY=($(compgen -P "$prefix" -W "$name" -- "$word"))
@@ -26,7 +34,7 @@ _devfd_addresses() { # PREFIX WORD
 		compopt -o nospace
 		;;
 	*)
-		COMPREPLY=($(compgen -P "$prefix" -W "model: pci: mdev: user: sysfs: dtb: file:" -- "$word"))
+		COMPREPLY=($(compgen -P "$prefix" -W "model: pci: platform: mdev: cdev: fd: user: sysfs: dtb: file:" -- "$word"))
 		compopt -o nospace
 		;;
 	esac

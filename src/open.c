@@ -36,20 +36,43 @@ static int open_sysfs(const char *rest, struct dfd_device **out, struct dfd_erro
 
 static int open_pci(const char *rest, struct dfd_device **out, struct dfd_error *err)
 {
-	return dfd_pci_open(NULL, rest, out, err);
+	return dfd_vfio_open(NULL, "pci", rest, out, err);
 }
 
-static void pci_help(void (*line)(void *ctx, const char *text), void *ctx)
+static int open_platform(const char *rest, struct dfd_device **out, struct dfd_error *err)
+{
+	return dfd_vfio_open(NULL, "platform", rest, out, err);
+}
+
+static int open_mdev(const char *rest, struct dfd_device **out, struct dfd_error *err)
+{
+	return dfd_vfio_open(NULL, "mdev", rest, out, err);
+}
+
+static int open_cdev(const char *rest, struct dfd_device **out, struct dfd_error *err)
+{
+	return dfd_vfio_open(NULL, "cdev", rest, out, err);
+}
+
+static int open_fd(const char *rest, struct dfd_device **out, struct dfd_error *err)
+{
+	return dfd_vfio_open(NULL, "fd", rest, out, err);
+}
+
+static void vfio_help(void (*line)(void *ctx, const char *text), void *ctx)
 {
 	line(ctx, "pci:DOMAIN:BUS:DEVICE.FUNCTION, such as pci:0000:01:00.0; also just 01:00.0");
 	line(ctx, "  The function has to be bound to vfio-pci. Opening it resets it, where it can");
 	line(ctx, "  be reset, and clears bus mastering. lsvfio without an address lists what");
 	line(ctx, "  there is and says what can be used.");
-}
-
-static int open_mdev(const char *rest, struct dfd_device **out, struct dfd_error *err)
-{
-	return dfd_mdev_open(NULL, rest, out, err);
+	line(ctx, "platform:NAME, mdev:UUID, cdev:vfio0, fd:3: other devices of VFIO. All of them");
+	line(ctx, "take options, pci:0000:01:00.0?via=group,token=UUID:");
+	line(ctx, "  via=cdev     by the device's own file, with an iommufd");
+	line(ctx, "  via=group    by its IOMMU group, with a container");
+	line(ctx, "  via=noiommu  without an IOMMU: the device's DMA can reach all memory");
+	line(ctx, "  token=UUID   the VF token that the driver of the physical function has set");
+	line(ctx, "  iommufd=4    an open /dev/iommu to use");
+	line(ctx, "Without via= it is the device's own file where there is one, else the group.");
 }
 
 static void user_help(void (*line)(void *ctx, const char *text), void *ctx)
@@ -64,8 +87,12 @@ static const struct scheme schemes[] = {
 	{ "model:", "model:NAME[,OPTION=VALUE]...", "a model in this process", dfd_model_open,
 	  dfd_model_help },
 	{ "pci:", "pci:0000:01:00.0", "a PCI function through VFIO; opening resets it", open_pci,
-	  pci_help },
+	  vfio_help },
+	{ "platform:", "platform:NAME", "a platform device through VFIO", open_platform, NULL },
 	{ "mdev:", "mdev:UUID", "a mediated device through VFIO", open_mdev, NULL },
+	{ "cdev:", "cdev:/dev/vfio/devices/vfio0", "a device of VFIO by its file", open_cdev,
+	  NULL },
+	{ "fd:", "fd:3", "a device of VFIO that is open already", open_fd, NULL },
 	{ "user:", "user:/run/x.sock", "a device that is served, see devfd serve", dfd_user_open,
 	  user_help },
 	{ "sysfs:", "sysfs:0000:01:00.0", "a PCI function as sysfs describes it", open_sysfs,
@@ -86,7 +113,7 @@ static const struct scheme *find_scheme(const char *address)
 
 static int unknown_scheme(const char *address, struct dfd_error *err)
 {
-	char known[320] = "";
+	char known[400] = "";
 
 	for (size_t i = 0; i < NUM_SCHEMES; i++) {
 		strcat(known, i ? ", " : "");
@@ -100,9 +127,11 @@ static int unknown_scheme(const char *address, struct dfd_error *err)
 int dfd_open(const char *address, struct dfd_device **out, struct dfd_error *err)
 {
 	const struct scheme *s = find_scheme(address);
-	char name[FUNCTION_NAME_SIZE];
+	char bdf[FUNCTION_NAME_SIZE], name[FUNCTION_NAME_SIZE];
 
-	if (!s && function_parse(address, name, sizeof(name)))
+	/* A function's name, perhaps with options. */
+	snprintf(bdf, sizeof(bdf), "%.*s", (int)strcspn(address, "?"), address);
+	if (!s && function_parse(bdf, name, sizeof(name)))
 		return open_pci(address, out, err);
 	return s ? s->open(address + strlen(s->prefix), out, err) : unknown_scheme(address, err);
 }

@@ -21,7 +21,11 @@
 #define VFIO_GET_API_VERSION _IO(VFIO_TYPE, VFIO_BASE + 0)
 #define VFIO_CHECK_EXTENSION _IO(VFIO_TYPE, VFIO_BASE + 1)
 #define VFIO_SET_IOMMU	     _IO(VFIO_TYPE, VFIO_BASE + 2)
-#define VFIO_TYPE1v2_IOMMU   3
+
+/* What VFIO_CHECK_EXTENSION and VFIO_SET_IOMMU take. */
+#define VFIO_TYPE1_IOMMU   1
+#define VFIO_TYPE1v2_IOMMU 3
+#define VFIO_NOIOMMU_IOMMU 8
 
 struct vfio_group_status {
 	uint32_t argsz;
@@ -32,6 +36,29 @@ struct vfio_group_status {
 #define VFIO_GROUP_GET_DEVICE_FD _IO(VFIO_TYPE, VFIO_BASE + 6)
 
 #define VFIO_GROUP_FLAGS_VIABLE (1u << 0)
+
+/* ---- a device file of its own, with an iommufd ---- */
+
+struct vfio_device_bind_iommufd {
+	uint32_t argsz;
+	uint32_t flags;
+	int32_t iommufd;
+	uint32_t out_devid;
+	uint64_t token_uuid_ptr; /* 16 bytes */
+};
+#define VFIO_DEVICE_BIND_IOMMUFD _IO(VFIO_TYPE, VFIO_BASE + 18)
+
+#define VFIO_DEVICE_BIND_FLAG_TOKEN (1u << 0)
+
+struct vfio_device_attach_iommufd_pt {
+	uint32_t argsz;
+	uint32_t flags;
+	uint32_t pt_id;
+	uint32_t pasid;
+};
+#define VFIO_DEVICE_ATTACH_IOMMUFD_PT _IO(VFIO_TYPE, VFIO_BASE + 19)
+/* The first version, without pasid, is what kernels of 6.6 take. */
+#define VFIO_DEVICE_ATTACH_SIZE 12u
 
 /* ---- capability chains ---- */
 
@@ -215,6 +242,10 @@ struct vfio_iommu_type1_dma_unmap {
 };
 #define VFIO_IOMMU_UNMAP_DMA _IO(VFIO_TYPE, VFIO_BASE + 14)
 
+_Static_assert(sizeof(struct vfio_device_bind_iommufd) == 24, "kernel layout");
+_Static_assert(sizeof(struct vfio_device_attach_iommufd_pt) == 16, "kernel layout");
+_Static_assert(VFIO_DEVICE_BIND_IOMMUFD == 0x3b76 && VFIO_DEVICE_ATTACH_IOMMUFD_PT == 0x3b77,
+	       "kernel numbers");
 _Static_assert(sizeof(struct vfio_info_cap_header) == 8, "kernel layout");
 _Static_assert(sizeof(struct vfio_device_info) == 24, "kernel layout");
 _Static_assert(offsetof(struct vfio_device_info, cap_offset) == 16, "kernel layout");

@@ -13,6 +13,13 @@ static int real_open(const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+static int real_dup(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return copy < 0 ? -errno : copy;
+}
+
 static void real_close(int fd)
 {
 	close(fd);
@@ -41,6 +48,7 @@ static ssize_t real_pwrite(int fd, const void *buf, size_t len, uint64_t offset)
 
 const struct kernel_calls kernel_calls = {
 	.open = real_open,
+	.dup = real_dup,
 	.close = real_close,
 	.ioctl = real_ioctl,
 	.pread = real_pread,

@@ -10,6 +10,7 @@
 /** struct kernel_calls - the system calls, each returning a negative errno in place of -1 */
 struct kernel_calls {
 	int (*open)(const char *path, int flags);
+	int (*dup)(int fd);
 	void (*close)(int fd);
 	int (*ioctl)(int fd, unsigned long request, void *arg);
 	ssize_t (*pread)(int fd, void *buf, size_t len, uint64_t offset);

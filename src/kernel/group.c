@@ -4,29 +4,18 @@
  *
  * Theory of operation: a container is the address space for DMA, a group what the IOMMU can tell
  * apart. The group goes into a container, the container gets an IOMMU, and then the group hands out
- * its devices. Each device has a container of its own here, so the second device of a group finds
- * the group busy.
+ * its devices. Without an IOMMU there are groups, too, one for each device, but nothing to map.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "abi/vfio.h"
 #include "kernel/explain.h"
-#include "kernel/group.h"
-#include "util/sysfs.h"
-
-static int group_number(struct kernel_target *t)
-{
-	char number[16];
-	int ret = dfd_sysfs_link_name(t->dir, "iommu_group", number, sizeof(number));
-
-	t->group = ret ? 0 : (unsigned int)strtoul(number, NULL, 10);
-	return ret;
-}
+#include "kernel/link.h"
+#include "kernel/type1.h"
 
 static int open_dev(const struct kernel_target *t, const char *name)
 {
@@ -36,36 +25,48 @@ static int open_dev(const struct kernel_target *t, const char *name)
 	return t->env->calls->open(path, O_RDWR);
 }
 
-static int open_container(const struct kernel_target *t, struct kernel_group *g,
+/* The best of what the container offers; it is to be set once a group is in it. */
+static int choose_iommu(const struct space *s, uintptr_t *type)
+{
+	static const uintptr_t real[] = { VFIO_TYPE1v2_IOMMU, VFIO_TYPE1_IOMMU, 0 };
+	static const uintptr_t none[] = { VFIO_NOIOMMU_IOMMU, 0 };
+	const uintptr_t *types = s->via == VIA_NOIOMMU ? none : real;
+
+	for (; *types; types++) {
+		*type = *types;
+		if (s->env.calls->ioctl(s->fd, VFIO_CHECK_EXTENSION, (void *)*types) > 0)
+			return 0;
+	}
+	return -ENODEV;
+}
+
+static int open_container(const struct kernel_target *t, struct space *s, uintptr_t *type,
 			  struct dfd_error *err)
 {
-	const struct kernel_calls *c = g->calls;
 	int version;
 
-	g->container = open_dev(t, "vfio");
-	if (g->container < 0)
-		return explain_container(t, g->container, err);
-	version = c->ioctl(g->container, VFIO_GET_API_VERSION, NULL);
+	s->fd = open_dev(t, "vfio");
+	if (s->fd < 0)
+		return explain_container(t, s->fd, err);
+	version = s->env.calls->ioctl(s->fd, VFIO_GET_API_VERSION, NULL);
 	if (version != VFIO_API_VERSION)
 		return dfd_error_set(err, version < 0 ? version : -EPROTO,
 				     "%s: /dev/vfio/vfio does not speak version %d of VFIO",
 				     t->address, VFIO_API_VERSION);
-	if (c->ioctl(g->container, VFIO_CHECK_EXTENSION, (void *)VFIO_TYPE1v2_IOMMU) <= 0)
-		return explain_no_type1(t, err);
-	return 0;
+	return choose_iommu(s, type) ? explain_no_type1(t, err) : 0;
 }
 
-static int open_group(const struct kernel_target *t, struct kernel_group *g, struct dfd_error *err)
+static int open_group(const struct kernel_target *t, struct space *s, struct dfd_error *err)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
-	char name[16];
+	char name[32];
 	int ret;
 
-	snprintf(name, sizeof(name), "%u", t->group);
-	g->group = open_dev(t, name);
-	if (g->group < 0)
-		return explain_group(t, g->group, err);
-	ret = g->calls->ioctl(g->group, VFIO_GROUP_GET_STATUS, &status);
+	snprintf(name, sizeof(name), "%s%d", s->via == VIA_NOIOMMU ? "noiommu-" : "", t->group);
+	s->group_fd = open_dev(t, name);
+	if (s->group_fd < 0)
+		return explain_group(t, s->group_fd, err);
+	ret = s->env.calls->ioctl(s->group_fd, VFIO_GROUP_GET_STATUS, &status);
 	if (ret < 0)
 		return explain_group(t, ret, err);
 	if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE))
@@ -73,56 +74,64 @@ static int open_group(const struct kernel_target *t, struct kernel_group *g, str
 	return 0;
 }
 
-static int join(const struct kernel_target *t, struct kernel_group *g, struct dfd_error *err)
+static int join(const struct kernel_target *t, const struct space *s, uintptr_t type,
+		struct dfd_error *err)
 {
-	const struct kernel_calls *c = g->calls;
-	int ret = c->ioctl(g->group, VFIO_GROUP_SET_CONTAINER, &g->container);
+	const struct kernel_calls *c = s->env.calls;
+	int container = s->fd;
+	int ret = c->ioctl(s->group_fd, VFIO_GROUP_SET_CONTAINER, &container);
 
 	if (ret == -EPERM)
 		return explain_not_viable(t, err);
 	if (!ret)
-		ret = c->ioctl(g->container, VFIO_SET_IOMMU, (void *)VFIO_TYPE1v2_IOMMU);
+		ret = c->ioctl(s->fd, VFIO_SET_IOMMU, (void *)type);
 	return ret < 0 ? explain_set_iommu(t, ret, err) : 0;
 }
 
-static int get_device(const struct kernel_target *t, struct kernel_group *g, struct dfd_error *err)
+/* The token goes with the name. */
+static int get_device(const struct kernel_target *t, struct kernel_link *link,
+		      struct dfd_error *err)
 {
-	char name[TARGET_NAME_SIZE];
+	char name[TARGET_NAME_SIZE + sizeof(" vf_token=") + sizeof(t->options.token)];
 
-	snprintf(name, sizeof(name), "%s", t->name);
-	g->device = g->calls->ioctl(g->group, VFIO_GROUP_GET_DEVICE_FD, name);
-	return g->device < 0 ? explain_device(t, g->device, err) : 0;
+	snprintf(name, sizeof(name), "%s%s%s", t->name, t->options.token[0] ? " vf_token=" : "",
+		 t->options.token);
+	link->device = link->calls->ioctl(link->space->group_fd, VFIO_GROUP_GET_DEVICE_FD, name);
+	return link->device < 0 ? explain_device(t, link->device, err) : 0;
 }
 
-int group_open(struct kernel_target *t, struct kernel_group *g, struct dfd_error *err)
+/* The first device of a group. */
+static int make_space(const struct kernel_target *t, struct space *s, struct dfd_error *err)
 {
-	int ret;
+	uintptr_t type = 0;
+	int ret = open_container(t, s, &type, err);
 
-	*g = (struct kernel_group){ t->env->calls, -1, -1, -1 };
-	if (group_number(t))
-		return explain_no_iommu(t, err);
-	ret = t->mediated ? 0 : explain_driver(t, err);
 	if (!ret)
-		ret = open_container(t, g, err);
+		ret = open_group(t, s, err);
 	if (!ret)
-		ret = open_group(t, g, err);
-	if (!ret)
-		ret = join(t, g, err);
-	if (!ret)
-		ret = get_device(t, g, err);
-	if (ret)
-		group_close(g);
+		ret = join(t, s, type, err);
+	if (!ret && s->via != VIA_NOIOMMU)
+		s->ops = &type1_ops;
 	return ret;
 }
 
-void group_close(struct kernel_group *g)
+int group_open(const struct kernel_target *t, enum kernel_via via, struct kernel_link *link,
+	       struct dfd_error *err)
 {
-	/* The device first: a group with open devices does not leave its container. */
-	if (g->device >= 0)
-		g->calls->close(g->device);
-	if (g->group >= 0)
-		g->calls->close(g->group);
-	if (g->container >= 0)
-		g->calls->close(g->container);
-	g->device = g->group = g->container = -1;
+	struct space *s = space_find(t);
+	bool first = !s;
+	int ret;
+
+	if (t->group < 0)
+		return explain_no_iommu(t, err);
+	if (s && s->group_fd < 0)
+		return explain_group(t, -EBUSY, err);
+	if (first)
+		s = space_new(t, via);
+	if (!s)
+		return dfd_error_set(err, -ENOMEM, "%s: out of memory", t->address);
+	link->space = s;
+	s->users++;
+	ret = first ? make_space(t, s, err) : 0;
+	return ret ? ret : get_device(t, link, err);
 }

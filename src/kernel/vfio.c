@@ -6,21 +6,17 @@
  * access goes to where the kernel has that region. Interrupts, features and eventfds are the
  * kernel's business and go there unchanged. Nothing here needs a lock but the DMA maps.
  */
-#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <devfd/provider.h>
 
 #include "abi/vfio.h"
 #include "kernel/describe.h"
 #include "kernel/explain.h"
+#include "kernel/link.h"
 #include "kernel/vfio.h"
 
 #define COMMAND	       4 /* of configuration space */
@@ -29,8 +25,6 @@
 /* A reset finds the function's lock taken, for a moment. */
 #define RESET_TRIES   50
 #define RESET_WAIT_NS 10000000
-
-#define MDEV_DIRECTORY "/sys/bus/mdev/devices"
 
 /* No feature has a larger body. */
 #define MAX_FEATURE_BODY 4096u
@@ -41,9 +35,8 @@
  */
 struct vfio_device {
 	struct kernel_env env;
-	struct kernel_group group;
-	struct type1 dma;
-	char address[TARGET_NAME_SIZE + 8];
+	struct kernel_link link;
+	char address[TARGET_NAME_SIZE + 16];
 	uint64_t offsets[DFD_MAX_REGION_INDEX + 1];
 };
 
@@ -54,7 +47,7 @@ static ssize_t region_read(struct dfd_device *dev, uint32_t index, uint64_t offs
 {
 	const struct vfio_device *p = dfd_device_priv(dev);
 
-	return p->env.calls->pread(p->group.device, buf, len, p->offsets[index] + offset);
+	return p->env.calls->pread(p->link.device, buf, len, p->offsets[index] + offset);
 }
 
 static ssize_t region_write(struct dfd_device *dev, uint32_t index, uint64_t offset,
@@ -62,14 +55,14 @@ static ssize_t region_write(struct dfd_device *dev, uint32_t index, uint64_t off
 {
 	const struct vfio_device *p = dfd_device_priv(dev);
 
-	return p->env.calls->pwrite(p->group.device, buf, len, p->offsets[index] + offset);
+	return p->env.calls->pwrite(p->link.device, buf, len, p->offsets[index] + offset);
 }
 
 static int region_map(struct dfd_device *dev, uint32_t index, int *fd, uint64_t *offset)
 {
 	const struct vfio_device *p = dfd_device_priv(dev);
 
-	*fd = p->group.device;
+	*fd = p->link.device;
 	*offset = p->offsets[index];
 	return 0;
 }
@@ -98,7 +91,7 @@ static int set_irqs(struct dfd_device *dev, const struct dfd_irq_set *set)
 		memcpy(arg.data,
 		       set->flags & DFD_IRQ_DATA_BOOL ? (const void *)set->bools : set->fds, len);
 	arg.head.argsz = (uint32_t)(sizeof(arg.head) + len);
-	return p->env.calls->ioctl(p->group.device, VFIO_DEVICE_SET_IRQS, &arg);
+	return p->env.calls->ioctl(p->link.device, VFIO_DEVICE_SET_IRQS, &arg);
 }
 
 /* ---- DMA ---- */
@@ -106,11 +99,11 @@ static int set_irqs(struct dfd_device *dev, const struct dfd_irq_set *set)
 static int dma_map(struct dfd_device *dev, struct dfd_dma_map *map)
 {
 	struct vfio_device *p = dfd_device_priv(dev);
-	int ret = type1_map(&p->dma, map);
+	int ret = space_map(p->link.space, &p->link, map);
 	struct dfd_error why;
 
-	if (ret && ret != -EOPNOTSUPP) {
-		explain_map(p->env.root, &p->dma, map, ret, &why);
+	if (ret && map->kind != DFD_DMA_MESSAGE) {
+		explain_map(p->env.root, p->link.space, map, ret, &why);
 		dfd_device_log(dev, "%s: %s", p->address, why.text);
 	}
 	return ret;
@@ -118,9 +111,9 @@ static int dma_map(struct dfd_device *dev, struct dfd_dma_map *map)
 
 static int dma_unmap(struct dfd_device *dev, uint64_t iova, uint64_t size, uint64_t *unmapped)
 {
-	struct vfio_device *p = dfd_device_priv(dev);
+	const struct vfio_device *p = dfd_device_priv(dev);
 
-	return type1_unmap(&p->dma, iova, size, unmapped);
+	return space_unmap(p->link.space, &p->link, iova, size, unmapped);
 }
 
 /* ---- the rest ---- */
@@ -145,7 +138,7 @@ static int reset(struct dfd_device *dev)
 	int ret;
 
 	for (int i = 0; i < RESET_TRIES; i++) {
-		ret = p->env.calls->ioctl(p->group.device, VFIO_DEVICE_RESET, NULL);
+		ret = p->env.calls->ioctl(p->link.device, VFIO_DEVICE_RESET, NULL);
 		if (ret != -EAGAIN)
 			break;
 		nanosleep(&wait, NULL);
@@ -169,7 +162,7 @@ static int feature(struct dfd_device *dev, uint32_t flags, void *data, size_t le
 	arg.head.flags = flags;
 	if (len)
 		memcpy(body, data, len);
-	ret = p->env.calls->ioctl(p->group.device, VFIO_DEVICE_FEATURE, &arg);
+	ret = p->env.calls->ioctl(p->link.device, VFIO_DEVICE_FEATURE, &arg);
 	if (ret >= 0 && len && (flags & VFIO_DEVICE_FEATURE_GET))
 		memcpy(data, body, len);
 	return ret;
@@ -179,8 +172,7 @@ static void vfio_close(struct dfd_device *dev)
 {
 	struct vfio_device *p = dfd_device_priv(dev);
 
-	group_close(&p->group);
-	type1_finish(&p->dma);
+	link_close(&p->link);
 	free(p);
 }
 
@@ -198,25 +190,34 @@ static const struct dfd_device_ops vfio_ops = {
 	.close = vfio_close,
 };
 
+/* Whose memory cannot be mapped: without an IOMMU, or opened by somebody else. */
+static const struct dfd_device_ops no_dma_ops = {
+	.size = sizeof(no_dma_ops),
+	.name = "vfio",
+	.region_read = region_read,
+	.region_write = region_write,
+	.region_map = region_map,
+	.set_irqs = set_irqs,
+	.reset = reset,
+	.feature = feature,
+	.close = vfio_close,
+};
+
 /* ---- opening ---- */
 
-/* Everything behind the open group. On failure the caller closes that. */
+/* Everything behind the open device. On failure the caller closes that. */
 static int make_device(struct vfio_device *p, const struct kernel_target *t,
 		       struct dfd_device **out, struct dfd_error *err)
 {
+	bool dma = p->link.space && p->link.space->ops;
 	const struct dfd_desc *desc = NULL;
 	struct dfd_error why;
-	int ret = describe_device(p->env.calls, p->group.device, t->dir, p->offsets, &desc, &why);
+	int ret = describe_device(p->env.calls, p->link.device, t->dir, p->offsets, &desc, &why);
 
 	if (!ret) {
-		ret = type1_init(&p->dma, p->env.calls, p->group.container, &why);
-		if (!ret) {
-			ret = dfd_device_new(desc, &vfio_ops, p, false, out);
-			if (ret) {
-				type1_finish(&p->dma);
-				dfd_error_set(&why, ret, "out of memory");
-			}
-		}
+		ret = dfd_device_new(desc, dma ? &vfio_ops : &no_dma_ops, p, false, out);
+		if (ret)
+			dfd_error_set(&why, ret, "out of memory");
 	}
 	dfd_desc_unref(desc);
 	if (ret == -ENODEV)
@@ -233,11 +234,11 @@ static int open_target(struct kernel_target *t, struct dfd_device **out, struct 
 		return dfd_error_set(err, -ENOMEM, "%s: out of memory", t->address);
 	p->env = *t->env;
 	memcpy(p->address, t->address, sizeof(p->address));
-	ret = group_open(t, &p->group, err);
+	ret = link_open(t, &p->link, err);
 	if (!ret) {
 		ret = make_device(p, t, out, err);
 		if (ret)
-			group_close(&p->group);
+			link_close(&p->link);
 	}
 	if (ret)
 		free(p);
@@ -246,56 +247,32 @@ static int open_target(struct kernel_target *t, struct dfd_device **out, struct 
 
 static const struct kernel_env here = { "", &kernel_calls };
 
-int dfd_pci_open(const struct kernel_env *env, const char *bdf, struct dfd_device **out,
-		 struct dfd_error *err)
+/** struct kind - a kind of address, and how such a device is found */
+struct kind {
+	const char *scheme;
+	int (*find)(struct kernel_target *t, const char *name, struct dfd_error *err);
+};
+
+static const struct kind kinds[] = {
+	{ "pci", kernel_target_pci },	{ "platform", kernel_target_platform },
+	{ "mdev", kernel_target_mdev }, { "cdev", kernel_target_cdev },
+	{ "fd", kernel_target_fd },
+};
+
+int dfd_vfio_open(const struct kernel_env *env, const char *scheme, const char *rest,
+		  struct dfd_device **out, struct dfd_error *err)
 {
-	struct kernel_target t = { .env = env ? env : &here };
-	int ret;
+	struct kernel_target t = { .env = env ? env : &here, .dir = -1, .group = -1, .fd = -1 };
+	const struct kind *kind = kinds;
+	char name[TARGET_NAME_SIZE];
+	int ret = kernel_target_split(scheme, rest, name, &t.options, err);
 
-	t.dir = function_open("pci", t.env->root, bdf, t.name, err);
-	if (t.dir < 0)
-		return t.dir;
-	snprintf(t.address, sizeof(t.address), "pci:%s", t.name);
-	ret = open_target(&t, out, err);
-	close(t.dir);
-	return ret;
-}
-
-/* 8-4-4-4-12 hexadecimal digits. */
-static bool is_uuid(const char *text)
-{
-	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-	size_t i;
-
-	for (i = 0; text[i] && form[i]; i++) {
-		if (form[i] == '-' ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
-			return false;
-	}
-	return text[i] == form[i];
-}
-
-int dfd_mdev_open(const struct kernel_env *env, const char *uuid, struct dfd_device **out,
-		  struct dfd_error *err)
-{
-	struct kernel_target t = { .env = env ? env : &here, .mediated = true };
-	char path[PATH_MAX];
-	int ret;
-
-	if (!is_uuid(uuid))
-		return dfd_error_set(
-			err, -EINVAL,
-			"mdev:%s is not a mediated device: write its UUID, as ls " MDEV_DIRECTORY
-			" shows it",
-			uuid);
-	snprintf(t.name, sizeof(t.name), "%s", uuid);
-	snprintf(t.address, sizeof(t.address), "mdev:%s", uuid);
-	snprintf(path, sizeof(path), "%s" MDEV_DIRECTORY "/%s", t.env->root, uuid);
-	t.dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (t.dir < 0)
-		return dfd_error_set(err, -errno,
-				     "%s: there is no such device in " MDEV_DIRECTORY ": %m",
-				     t.address);
-	ret = open_target(&t, out, err);
-	close(t.dir);
+	while (strcmp(kind->scheme, scheme) != 0)
+		kind++;
+	if (!ret)
+		ret = kind->find(&t, name, err);
+	if (!ret)
+		ret = open_target(&t, out, err);
+	kernel_target_finish(&t);
 	return ret;
 }

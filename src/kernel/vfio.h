@@ -8,20 +8,17 @@
 #include "kernel/calls.h"
 
 /**
- * dfd_pci_open() - what dfd_open() does for "pci:@bdf"
+ * dfd_vfio_open() - what dfd_open() does for "@scheme:@rest"
  * @env: where; NULL is this machine. Its root must outlive the device
- * @bdf: "0000:01:00.0" or "01:00.0"
+ * @scheme: "pci", "platform", "mdev", "cdev" or "fd"
+ * @rest: name and options, such as "0000:01:00.0?via=group"
  *
- * The kernel resets the function and clears bus mastering.
+ * The kernel resets a PCI function and clears bus mastering.
  *
  * Return: 0, -EINVAL, -ENOENT, -ENOMEM, -EBADMSG for answers that make no device, or as
- * group_open().
+ * link_open().
  */
-int dfd_pci_open(const struct kernel_env *env, const char *bdf, struct dfd_device **out,
-		 struct dfd_error *err);
-
-/** dfd_mdev_open() - the same for "mdev:@uuid", a mediated device */
-int dfd_mdev_open(const struct kernel_env *env, const char *uuid, struct dfd_device **out,
-		  struct dfd_error *err);
+int dfd_vfio_open(const struct kernel_env *env, const char *scheme, const char *rest,
+		  struct dfd_device **out, struct dfd_error *err);
 
 #endif

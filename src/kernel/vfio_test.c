@@ -46,7 +46,7 @@ static struct dfd_device *open_ok(void)
 	struct dfd_device *dev;
 	struct dfd_error err;
 
-	if (dfd_pci_open(&env, "01:00.0", &dev, &err))
+	if (dfd_vfio_open(&env, "pci", "01:00.0", &dev, &err))
 		fail_msg("%s", err.text);
 	return dev;
 }
@@ -199,16 +199,17 @@ static void test_mediated(void **state)
 		  "../../../../kernel/iommu_groups/9");
 	fake_start("model:edu");
 	fake.no_ranges = true;
-	assert_int_equal(dfd_mdev_open(&env, FAKE_UUID, &dev, &err), 0);
+	assert_int_equal(dfd_vfio_open(&env, "mdev", FAKE_UUID, &dev, &err), 0);
 	assert_false(dfd_desc_region(dfd_device_desc(dev), 0)->has_phys);
 	finish(dev);
-	assert_int_equal(dfd_mdev_open(&env, FAKE_UUID "0", &dev, &err), -EINVAL);
-	assert_int_equal(dfd_mdev_open(&env, "83b8f4f2", &dev, &err), -EINVAL);
+	assert_int_equal(dfd_vfio_open(&env, "mdev", FAKE_UUID "0", &dev, &err), -EINVAL);
+	assert_int_equal(dfd_vfio_open(&env, "mdev", "83b8f4f2", &dev, &err), -EINVAL);
 	assert_int_equal(
-		dfd_mdev_open(&env, "../../../../bus/pci/devices/0000:01:00.0", &dev, &err),
+		dfd_vfio_open(&env, "mdev", "../../../../bus/pci/devices/0000:01:00.0", &dev, &err),
 		-EINVAL);
-	assert_int_equal(dfd_mdev_open(&env, "00000000-0000-0000-0000-000000000000", &dev, &err),
-			 -ENOENT);
+	assert_int_equal(
+		dfd_vfio_open(&env, "mdev", "00000000-0000-0000-0000-000000000000", &dev, &err),
+		-ENOENT);
 }
 
 /* Without power a function answers all ones, whatever it is asked. */
@@ -220,7 +221,7 @@ static void test_dead(void **state)
 	(void)state;
 	fake_start("model:edu");
 	fake.dead = true;
-	assert_int_equal(dfd_pci_open(&env, "01:00.0", &dev, &err), -EIO);
+	assert_int_equal(dfd_vfio_open(&env, "pci", "01:00.0", &dev, &err), -EIO);
 	assert_non_null(strstr(err.text, "all ones"));
 	assert_int_equal(fake.open, 0);
 	fake_stop();
@@ -482,7 +483,7 @@ static void test_container_lies(void **state)
 
 		fake_start("model:edu");
 		fake.spoil = lies[i];
-		assert_int_equal(dfd_pci_open(&env, "01:00.0", &dev, NULL), -EBADMSG);
+		assert_int_equal(dfd_vfio_open(&env, "pci", "01:00.0", &dev, NULL), -EBADMSG);
 		assert_int_equal(fake.open, 0);
 		fake_stop();
 	}
@@ -582,7 +583,7 @@ static void test_sweep(void **state)
 
 		fake.calls = 0;
 		fake.fail_at = n;
-		ret = dfd_pci_open(&env, "01:00.0", &dev, &err);
+		ret = dfd_vfio_open(&env, "pci", "01:00.0", &dev, &err);
 		calls = fake.calls;
 		if (!ret)
 			dfd_device_close(dev);

@@ -4,6 +4,7 @@
  * made-up machine and a made-up kernel bring about each failure, and its remedy ends it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
@@ -15,6 +16,7 @@
 
 #include <devfd/provider.h>
 
+#include "abi/iommufd.h"
 #include "abi/vfio.h"
 #include "fake_kernel.h"
 #include "kernel/vfio.h"
@@ -53,6 +55,7 @@ static void build(void)
 	tree_chmod("dev/vfio/vfio", 0600);
 	tree_text("dev/vfio/7", "");
 	tree_chmod("dev/vfio/7", 0600);
+	tree_text("dev/iommu", "");
 	tree_text(
 		"proc/self/limits",
 		"Limit                     Soft Limit           Hard Limit           Units     \n"
@@ -92,15 +95,23 @@ static void print_failure(const char *name, int ret, const char *text)
 
 /* ---- opening ---- */
 
-static void expect_open(const char *bdf, const char *name)
+/* What is opened where nothing else is said. */
+static const char *address = "01:00.0";
+
+static void expect(const char *scheme, const char *rest, const char *name)
 {
 	struct dfd_device *dev = NULL;
 	struct dfd_error err;
-	int ret = dfd_pci_open(&env, bdf, &dev, &err);
+	int ret = dfd_vfio_open(&env, scheme, rest, &dev, &err);
 
 	must(ret < 0 && ret == err.code && !dev, name);
 	must(!fake.open, "a file was left open");
 	print_failure(name, ret, err.text);
+}
+
+static void expect_open(const char *bdf, const char *name)
+{
+	expect("pci", bdf, name);
 }
 
 /* The failure has an end: the same again, with everything as it should be. */
@@ -109,7 +120,7 @@ static struct dfd_device *open_ok(void)
 	struct dfd_device *dev;
 	struct dfd_error err;
 
-	if (dfd_pci_open(&env, "01:00.0", &dev, &err)) {
+	if (dfd_vfio_open(&env, "pci", address, &dev, &err)) {
 		fprintf(stderr, "%s\n", err.text);
 		exit(1);
 	}
@@ -126,14 +137,14 @@ static void remedy(void)
 static void fail_open(const char *path, int ret, const char *name)
 {
 	fake.failures[0] = (struct fake_failure){ .path = path, .ret = ret, .times = 1 };
-	expect_open("01:00.0", name);
+	expect_open(address, name);
 	remedy();
 }
 
 static void fail_ioctl(unsigned long request, int ret, const char *name)
 {
 	fake.failures[0] = (struct fake_failure){ .request = request, .ret = ret, .times = 1 };
-	expect_open("01:00.0", name);
+	expect_open(address, name);
 	remedy();
 }
 
@@ -169,7 +180,10 @@ static void container(void)
 	fail_open("/vfio/vfio", -EPERM, "/dev/vfio/vfio is not in the container's device list");
 	fail_open("/vfio/vfio", -EMFILE, "too many open files");
 	fail_ioctl(VFIO_GET_API_VERSION, 1, "another version of VFIO");
-	fail_ioctl(VFIO_CHECK_EXTENSION, -ENOTTY, "no IOMMU of type 1");
+	fake.iommu_types = 0;
+	expect_open("01:00.0", "no IOMMU of type 1");
+	fake.iommu_types = 1u << VFIO_TYPE1v2_IOMMU;
+	remedy();
 }
 
 static void group(void)
@@ -202,6 +216,82 @@ static void group(void)
 	fail_ioctl(VFIO_GROUP_SET_CONTAINER, -EBUSY, "group in use by the kernel");
 	fail_ioctl(VFIO_SET_IOMMU, -EPERM, "no interrupt remapping");
 	fail_ioctl(VFIO_SET_IOMMU, -ENOMEM, "the IOMMU cannot be set up");
+}
+
+/* ---- the device's own file ---- */
+
+static void own_file(void)
+{
+	expect_open("01:00.0?via=cdev", "no file of its own");
+	tree_text("dev/vfio/devices/vfio0", "");
+	tree_chmod("dev/vfio/devices/vfio0", 0600);
+	tree_text(FUNCTION "vfio-dev/vfio0/dev", "511:0\n");
+	address = "01:00.0?via=cdev";
+	fail_open("/devices/vfio0", -EACCES, "no permission for the device's own file");
+	fail_open("/devices/vfio0", -EPERM, "the file is not in the container's device list");
+	fail_open("/devices/vfio0", -ENODEV, "the device behind the file has gone");
+	fail_open("/dev/iommu", -ENOENT, "/dev/iommu is missing");
+	fail_open("/dev/iommu", -EMFILE, "too many open files for /dev/iommu");
+	fail_ioctl(IOMMU_IOAS_ALLOC, -ENOMEM, "no address space");
+	fail_ioctl(VFIO_DEVICE_BIND_IOMMUFD, -EPERM, "no interrupt remapping, with an iommufd");
+	tree_link(DEVICES "0000:00:1f.2/driver", DRIVERS "ahci");
+	fail_ioctl(VFIO_DEVICE_BIND_IOMMUFD, -EPERM, "group not viable, with an iommufd");
+	tree_remove(DEVICES "0000:00:1f.2/driver");
+	fail_ioctl(VFIO_DEVICE_BIND_IOMMUFD, -EBUSY, "the group is open, so the file is busy");
+	fail_ioctl(VFIO_DEVICE_BIND_IOMMUFD, -EINVAL, "the file is bound already");
+	fail_ioctl(VFIO_DEVICE_BIND_IOMMUFD, -EACCES, "VF token, with an iommufd");
+	fail_ioctl(VFIO_DEVICE_ATTACH_IOMMUFD_PT, -EINVAL, "another address space");
+	fail_ioctl(IOMMU_IOAS_IOVA_RANGES, -EIO, "the iommufd does not answer");
+	expect_open("01:00.0?iommufd=0", "something else than an iommufd");
+	expect_open("01:00.0?iommufd=99", "no file for an iommufd");
+	address = "01:00.0";
+}
+
+static void options(void)
+{
+	expect_open("01:00.0?via=iommufd", "no such interface");
+	expect_open("01:00.0?token=1", "no token");
+	expect_open("01:00.0?via=noiommu", "without an IOMMU, but it has one");
+	address = "01:00.0?token=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001,via=group";
+	fail_ioctl(VFIO_GROUP_GET_DEVICE_FD, -EACCES, "wrong VF token");
+	fail_ioctl(VFIO_GROUP_GET_DEVICE_FD, -EINVAL, "VF token for something else");
+	address = "01:00.0";
+}
+
+/* The group that the kernel makes for a device without an IOMMU. */
+static void noiommu(void)
+{
+	tree_remove(FUNCTION "iommu_group");
+	address = "01:00.0?via=noiommu";
+	expect_open(address, "without an IOMMU, but the kernel does not");
+	tree_link(FUNCTION "iommu_group", "../../../../kernel/iommu_groups/9");
+	tree_text("sys/class/vfio/noiommu-9/dev", "10:1\n");
+	expect_open("01:00.0", "without an IOMMU, not asked for");
+	fake.iommu_types = 1u << VFIO_NOIOMMU_IOMMU;
+	fail_open("/noiommu-9", -EPERM, "without an IOMMU, not privileged");
+	fake.iommu_types = 1u << VFIO_TYPE1v2_IOMMU;
+	address = "01:00.0";
+	tree_link(FUNCTION "iommu_group", "../../../../kernel/iommu_groups/7");
+}
+
+static void given(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	expect("fd", "x", "no number of a file");
+	expect("fd", "99", "no file of that number");
+	dup2(fd, 70);
+	expect("fd", "70", "a file of the wrong kind");
+	close(fd);
+	close(70);
+	expect("cdev", "/dev/null", "no file of a device");
+	expect("cdev", "vfio7", "a file without a device");
+	expect("platform", "../x", "no name of a platform device");
+	expect("platform", "9000000.serial", "no such platform device");
+	tree_text("sys/bus/platform/devices/9000000.serial/uevent", "");
+	expect("platform", "9000000.serial?via=noiommu", "platform device without a driver");
+	tree_link("sys/bus/platform/devices/9000000.serial/driver", DRIVERS "vfio-platform");
+	expect("platform", "9000000.serial", "platform device without an IOMMU");
 }
 
 static void device(void)
@@ -240,32 +330,66 @@ static void expect_map(struct dfd_device *dev, uint64_t iova, uint64_t max, uint
 	fake.entries = 65535;
 }
 
-static void fail_map(struct dfd_device *dev, int ret, const char *name)
+static void fail_map(struct dfd_device *dev, unsigned long request, int ret, const char *name)
 {
-	fake.failures[0] =
-		(struct fake_failure){ .request = VFIO_IOMMU_MAP_DMA, .ret = ret, .times = 1 };
+	fake.failures[0] = (struct fake_failure){ .request = request, .ret = ret, .times = 1 };
 	expect_map(dev, DFD_IOVA_ANY, 0, 4096, ret, name);
 }
 
 static void dma(void)
 {
-	struct dfd_device *dev = open_ok();
+	struct dfd_device *dev;
 	struct dfd_dma_buf buf;
 
+	address = "01:00.0?via=group";
+	dev = open_ok();
 	dfd_device_watch_log(dev, log_line, NULL);
-	fail_map(dev, -ENOMEM, "more memory than may be locked");
+	fail_map(dev, VFIO_IOMMU_MAP_DMA, -ENOMEM, "more memory than may be locked");
 	tree_text("proc/self/limits", "Max locked memory  unlimited  unlimited  bytes\n");
-	fail_map(dev, -ENOMEM, "no memory, although all may be locked");
+	fail_map(dev, VFIO_IOMMU_MAP_DMA, -ENOMEM, "no memory, although all may be locked");
 	fake.entries = 0;
 	expect_map(dev, DFD_IOVA_ANY, 0, 4096, -ENOSPC, "mapping entries exhausted");
 	expect_map(dev, DFD_IOVA_ANY, 0x1fff, 8192, -ENOSPC, "no room for an address");
 	expect_map(dev, 0xfee00000, 0, 4096, -EINVAL, "IOVA outside of the ranges");
 	expect_map(dev, 0xfedff000, 0, 8192, -EINVAL, "IOVA across the end of a range");
 	expect_map(dev, 0x1000, 0, 100, -EINVAL, "not a page");
-	fail_map(dev, -EFAULT, "memory that is not there");
-	fail_map(dev, -ENODEV, "device gone while memory is mapped");
+	fail_map(dev, VFIO_IOMMU_MAP_DMA, -EFAULT, "memory that is not there");
+	fail_map(dev, VFIO_IOMMU_MAP_DMA, -ENODEV, "device gone while memory is mapped");
 	must(!dfd_dma_alloc(dev, 4096, 0, &buf) && buf.iova == 0x1000, "dfd_dma_alloc");
 	expect_map(dev, 0x1000, 0, 4096, -EEXIST, "overlap");
+	dfd_device_close(dev);
+}
+
+static void dma_by_iommufd(void)
+{
+	struct dfd_device *dev;
+
+	tree_text("proc/self/limits", "Max locked memory  8388608  8388608  bytes\n");
+	address = "01:00.0?via=cdev";
+	dev = open_ok();
+	dfd_device_watch_log(dev, log_line, NULL);
+	fail_map(dev, IOMMU_IOAS_MAP, -ENOMEM, "more memory than may be locked, by an iommufd");
+	fail_map(dev, IOMMU_IOAS_MAP, -EFAULT, "memory that is not there, by an iommufd");
+	dfd_device_close(dev);
+}
+
+static void dma_without_iommu(void)
+{
+	struct dfd_device *dev;
+
+	tree_link(FUNCTION "iommu_group", "../../../../kernel/iommu_groups/9");
+	tree_text(FUNCTION "vfio-dev/noiommu-vfio0/dev", "511:0\n");
+	tree_remove(FUNCTION "vfio-dev/vfio0/dev");
+	tree_remove(FUNCTION "vfio-dev/vfio0");
+	tree_text("dev/vfio/devices/noiommu-vfio0", "");
+	fake.phys = 0x10000;
+	fake.contiguous = 4096;
+	address = "01:00.0?via=noiommu";
+	dev = open_ok();
+	dfd_device_watch_log(dev, log_line, NULL);
+	expect_map(dev, 0x1000, 0, 4096, -EINVAL, "an IOVA, but no IOMMU");
+	expect_map(dev, DFD_IOVA_ANY, 0, 8192, -EOPNOTSUPP, "pages that are not beside each other");
+	expect_map(dev, DFD_IOVA_ANY, 0xffff, 4096, -ENOSPC, "memory too high, no IOMMU");
 	dfd_device_close(dev);
 }
 
@@ -277,7 +401,13 @@ int main(void)
 	container();
 	group();
 	device();
+	own_file();
+	options();
+	noiommu();
+	given();
 	dma();
+	dma_by_iommufd();
+	dma_without_iommu();
 	fake_stop();
 	tree_stop();
 	return 0;

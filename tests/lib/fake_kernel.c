@@ -1,21 +1,80 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <devfd/file.h>
 #include <devfd/open.h>
 
+#include "abi/iommufd.h"
 #include "fake_kernel.h"
 #include "pci/caps.h"
 
 struct fake_kernel fake;
 
-static int container_fd, group_fd, device_fd;
-static bool container_set, iommu_set;
+enum kind { NOTHING, CONTAINER, GROUP, IOMMUFD, DEVICE };
+
+#define MAX_FILES 16
+#define IOAS_ID	  2u
+
+/**
+ * struct file - an open file
+ * @inode: of the memfd that stands for it, so that duplicates are known
+ * @bound, @attached: of a device's own file
+ * @fds: how many fds stand for it
+ */
+struct file {
+	enum kind kind;
+	ino_t inode;
+	bool own, bound, attached;
+	int fds;
+};
+
+static struct file files[MAX_FILES];
+static uintptr_t iommu_set;
+static bool container_set, ioas_made;
+
+static struct file *file_of(int fd)
+{
+	struct stat st;
+
+	for (int i = 0; i < MAX_FILES && !fstat(fd, &st); i++) {
+		if (files[i].kind && files[i].inode == st.st_ino)
+			return &files[i];
+	}
+	return NULL;
+}
+
+static enum kind kind_of(int fd)
+{
+	const struct file *f = file_of(fd);
+
+	return f ? f->kind : NOTHING;
+}
+
+static int new_file(enum kind kind, const char *name, bool own)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || ftruncate(fd, INT64_MAX) || fstat(fd, &st))
+		abort();
+	for (int i = 0; i < MAX_FILES; i++) {
+		if (!files[i].kind) {
+			files[i] = (struct file){
+				.kind = kind, .inode = st.st_ino, .own = own, .fds = 1
+			};
+			fake.open++;
+			return fd;
+		}
+	}
+	abort();
+}
 
 /* ---- failing on demand ---- */
 
@@ -50,29 +109,52 @@ static bool ends_here(unsigned long request, const char *path, int *ret)
 
 static int fake_open(const char *path, int flags)
 {
-	int ret, fd;
+	int ret;
 
 	(void)flags;
 	if (ends_here(0, path, &ret))
 		return ret;
-	fd = memfd_create(path, MFD_CLOEXEC);
 	if (ends_with(path, "/dev/vfio/vfio"))
-		container_fd = fd;
-	else
-		group_fd = fd;
+		return new_file(CONTAINER, path, false);
+	if (ends_with(path, "/dev/iommu"))
+		return new_file(IOMMUFD, path, false);
+	return strstr(path, "/dev/vfio/devices/") ? new_file(DEVICE, path, true)
+						  : new_file(GROUP, path, false);
+}
+
+static void forget_maps(void)
+{
+	dfd_dma_unmap(fake.model, 0, UINT64_MAX, NULL);
+	fake.maps = 0;
+}
+
+static int fake_dup(int fd)
+{
+	struct file *f = file_of(fd);
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy < 0)
+		return -errno;
+	if (f)
+		f->fds++;
 	fake.open++;
-	return fd;
+	return copy;
 }
 
 static void fake_close(int fd)
 {
-	if (fd == container_fd) {
-		dfd_dma_unmap(fake.model, 0, UINT64_MAX, NULL);
-		container_set = iommu_set = false;
-		fake.maps = 0;
-	}
+	struct file *f = file_of(fd);
+
 	fake.open--;
 	close(fd);
+	if (!f || --f->fds)
+		return;
+	if (f->kind == CONTAINER || f->kind == IOMMUFD) {
+		forget_maps();
+		container_set = ioas_made = false;
+		iommu_set = 0;
+	}
+	f->kind = NOTHING;
 }
 
 static ssize_t access_device(int fd, void *in, const void *out, size_t len, uint64_t offset)
@@ -82,7 +164,7 @@ static ssize_t access_device(int fd, void *in, const void *out, size_t len, uint
 
 	if (ends_here(0, "access", &ret))
 		return ret;
-	if (fd != device_fd)
+	if (kind_of(fd) != DEVICE)
 		return -EBADF;
 	offset %= UINT64_C(1) << 40;
 	return in ? dfd_region_read(fake.model, index, offset, in, len)
@@ -162,6 +244,8 @@ static int container_unmap(struct vfio_iommu_type1_dma_unmap *arg)
 	int ret = dfd_dma_unmap(fake.model, arg->iova, arg->size, &arg->size);
 
 	fake.maps -= !ret;
+	if (fake.short_unmap)
+		arg->size -= 4096;
 	return ret;
 }
 
@@ -171,11 +255,11 @@ static int container_ioctl(unsigned long request, void *arg)
 	case VFIO_GET_API_VERSION:
 		return VFIO_API_VERSION;
 	case VFIO_CHECK_EXTENSION:
-		return (uintptr_t)arg == VFIO_TYPE1v2_IOMMU;
+		return fake.iommu_types >> (uintptr_t)arg & 1;
 	case VFIO_SET_IOMMU:
-		if (!container_set || (uintptr_t)arg != VFIO_TYPE1v2_IOMMU)
+		if (!container_set || !(fake.iommu_types >> (uintptr_t)arg & 1))
 			return -EINVAL;
-		iommu_set = true;
+		iommu_set = (uintptr_t)arg;
 		return 0;
 	case VFIO_IOMMU_GET_INFO:
 		return iommu_set ? container_info(arg) : -EINVAL;
@@ -199,18 +283,17 @@ static int group_ioctl(unsigned long request, void *arg)
 		status->flags = fake.not_viable ? 0 : VFIO_GROUP_FLAGS_VIABLE;
 		return 0;
 	case VFIO_GROUP_SET_CONTAINER:
-		if (*(int *)arg != container_fd)
+		if (kind_of(*(int *)arg) != CONTAINER)
 			return -EBADF;
 		container_set = true;
 		return 0;
 	case VFIO_GROUP_GET_DEVICE_FD:
 		if (!iommu_set)
 			return -EINVAL;
-		if (strcmp(arg, "0000:01:00.0") != 0 && strcmp(arg, FAKE_UUID) != 0)
+		snprintf(fake.name, sizeof(fake.name), "%s", (const char *)arg);
+		if (strncmp(arg, "0000:01:00.", 11) != 0 && strcmp(arg, FAKE_UUID) != 0)
 			return -ENODEV;
-		device_fd = memfd_create("device", MFD_CLOEXEC);
-		fake.open++;
-		return ftruncate(device_fd, INT64_MAX) ? -errno : device_fd;
+		return new_file(DEVICE, "device", false);
 	default:
 		return -ENOTTY;
 	}
@@ -246,11 +329,40 @@ static int region_info(struct vfio_region_info *info)
 	return 0;
 }
 
-static int device_ioctl(unsigned long request, void *arg)
+/* A file of its own, which answers nothing until it is bound. */
+static int own_ioctl(struct file *f, unsigned long request, void *arg)
+{
+	const struct vfio_device_bind_iommufd *bind = arg;
+	const struct vfio_device_attach_iommufd_pt *pt = arg;
+
+	switch (request) {
+	case VFIO_DEVICE_BIND_IOMMUFD:
+		if (f->bound || bind->argsz < 16 || bind->iommufd < 0)
+			return -EINVAL;
+		if (kind_of(bind->iommufd) != IOMMUFD)
+			return -EBADFD;
+		if (bind->flags & VFIO_DEVICE_BIND_FLAG_TOKEN)
+			memcpy(fake.token, (void *)(uintptr_t)bind->token_uuid_ptr, 16);
+		f->bound = true;
+		return 0;
+	case VFIO_DEVICE_ATTACH_IOMMUFD_PT:
+		if (!f->bound || pt->argsz < 12 || pt->flags)
+			return -EINVAL;
+		f->attached = true;
+		return pt->pt_id == IOAS_ID && ioas_made ? 0 : -ENOENT;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int device_ioctl(struct file *f, unsigned long request, void *arg)
 {
 	struct vfio_device_feature *feature = arg;
 	struct vfio_irq_set *set = arg;
 
+	if (f->own && (!f->bound || request == VFIO_DEVICE_BIND_IOMMUFD ||
+		       request == VFIO_DEVICE_ATTACH_IOMMUFD_PT))
+		return own_ioctl(f, request, arg);
 	switch (request) {
 	case VFIO_DEVICE_GET_REGION_INFO:
 		return region_info(arg);
@@ -267,21 +379,133 @@ static int device_ioctl(unsigned long request, void *arg)
 	return dfd_ioctl(fake.model, request, arg);
 }
 
+/* ---- the iommufd ---- */
+
+static int ioas_ranges(struct iommu_ioas_iova_ranges *arg)
+{
+	static const struct iommu_iova_range list[] = { FAKE_RANGES };
+	struct iommu_iova_range *to = (void *)(uintptr_t)arg->allowed_iovas;
+	uint32_t count = fake.num_ranges ? fake.num_ranges : 2;
+	bool fits = arg->num_iovas >= count;
+
+	for (uint32_t i = 0; i < count && i < arg->num_iovas; i++)
+		to[i] = i < 2 ? list[i]
+			      : (struct iommu_iova_range){ (i + UINT64_C(1)) << 48,
+							   (i + UINT64_C(2)) << 48 };
+	arg->num_iovas = count;
+	arg->out_iova_alignment = fake.page_sizes & -fake.page_sizes;
+	return fits ? 0 : -EMSGSIZE;
+}
+
+static int ioas_map_memory(uint64_t iova, uint64_t size, uint32_t flags, struct dfd_dma_map map)
+{
+	int ret;
+
+	map.iova = iova;
+	map.size = size;
+	if (flags & IOMMU_IOAS_MAP_READABLE)
+		map.prot |= DFD_DMA_READ;
+	if (flags & IOMMU_IOAS_MAP_WRITEABLE)
+		map.prot |= DFD_DMA_WRITE;
+	if (!(flags & IOMMU_IOAS_MAP_FIXED_IOVA))
+		return -EOPNOTSUPP;
+	ret = dfd_dma_map(fake.model, &map);
+	fake.maps += !ret;
+	return ret;
+}
+
+static int ioas_map_va(const struct iommu_ioas_map *arg)
+{
+	return ioas_map_memory(arg->iova, arg->length, arg->flags,
+			       (struct dfd_dma_map){ .kind = DFD_DMA_ADDRESS,
+						     .addr = (void *)(uintptr_t)arg->user_va });
+}
+
+static int ioas_map_fd(const struct iommu_ioas_map_file *arg)
+{
+	if (!fake.map_file)
+		return -ENOTTY;
+	fake.mapped_files++;
+	return ioas_map_memory(
+		arg->iova, arg->length, arg->flags,
+		(struct dfd_dma_map){ .kind = DFD_DMA_FD, .fd = arg->fd, .fd_offset = arg->start });
+}
+
+/* Cutting a map in two and unmapping nothing are the same to it. */
+static int ioas_unmap(struct iommu_ioas_unmap *arg)
+{
+	int ret = dfd_dma_unmap(fake.model, arg->iova, arg->length, &arg->length);
+
+	if (ret || !arg->length)
+		return -ENOENT;
+	fake.maps--;
+	return 0;
+}
+
+/* Memory lies as the model of it says: one page after the other, or not. */
+static int ioas_physical(struct iommu_ioas_noiommu_get_pa *arg)
+{
+	if (!fake.phys)
+		return -EOPNOTSUPP;
+	arg->out_phys = fake.phys;
+	if (arg->length > fake.contiguous)
+		arg->length = fake.contiguous;
+	return 0;
+}
+
+static int iommufd_ioctl(unsigned long request, void *arg)
+{
+	switch (request) {
+	case IOMMU_IOAS_ALLOC:
+		((struct iommu_ioas_alloc *)arg)->out_ioas_id = IOAS_ID;
+		ioas_made = true;
+		return 0;
+	case IOMMU_DESTROY:
+		if (((struct iommu_destroy *)arg)->id != IOAS_ID || !ioas_made)
+			return -ENOENT;
+		ioas_made = false;
+		forget_maps();
+		return 0;
+	case IOMMU_IOAS_IOVA_RANGES:
+		return ioas_ranges(arg);
+	case IOMMU_IOAS_MAP:
+		return ioas_map_va(arg);
+	case IOMMU_IOAS_MAP_FILE:
+		return ioas_map_fd(arg);
+	case IOMMU_IOAS_UNMAP:
+		return ioas_unmap(arg);
+	case IOMMU_IOAS_NOIOMMU_GET_PA:
+		return ioas_physical(arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
 static int fake_ioctl(int fd, unsigned long request, void *arg)
 {
+	struct file *f = file_of(fd);
 	int ret;
 
 	if (ends_here(request, NULL, &ret))
 		return ret;
-	if (fd == container_fd)
+	switch (f ? f->kind : NOTHING) {
+	case CONTAINER:
 		return container_ioctl(request, arg);
-	if (fd == group_fd)
+	case GROUP:
 		return group_ioctl(request, arg);
-	return fd == device_fd ? device_ioctl(request, arg) : -EBADF;
+	case IOMMUFD:
+		return iommufd_ioctl(request, arg);
+	case DEVICE:
+		return device_ioctl(f, request, arg);
+	case NOTHING:
+		break;
+	}
+	return -ENOTTY;
 }
 
 const struct kernel_calls fake_calls = {
 	.open = fake_open,
+	.dup = fake_dup,
 	.close = fake_close,
 	.ioctl = fake_ioctl,
 	.pread = fake_pread,
@@ -292,10 +516,25 @@ const struct kernel_calls fake_calls = {
 
 void fake_start(const char *model)
 {
-	fake = (struct fake_kernel){ .entries = 65535, .page_sizes = 0x40201000 };
-	container_fd = group_fd = device_fd = -1;
+	fake = (struct fake_kernel){ .entries = 65535,
+				     .page_sizes = 0x40201000,
+				     .iommu_types =
+					     1u << VFIO_TYPE1_IOMMU | 1u << VFIO_TYPE1v2_IOMMU };
+	memset(files, 0, sizeof(files));
+	container_set = ioas_made = false;
+	iommu_set = 0;
 	if (dfd_open(model, &fake.model, NULL))
 		abort();
+}
+
+unsigned int fake_iommu(void)
+{
+	return (unsigned int)iommu_set;
+}
+
+int fake_file(const char *path)
+{
+	return fake_open(path, 0);
 }
 
 void fake_stop(void)

@@ -2,8 +2,8 @@
 /*
  * The kernel's VFIO, played by this process: /dev/vfio in front of a model.
  *
- * One container, one group, one device. Regions lie at index << 40, from 0 on, as vfio-pci has
- * them. Any call can be made to fail.
+ * One container, one iommufd, one group, and devices that are all the same model. Regions lie at
+ * index << 40, from 0 on, as vfio-pci has them. Any call can be made to fail.
  */
 #ifndef TESTS_FAKE_KERNEL_H
 #define TESTS_FAKE_KERNEL_H
@@ -51,6 +51,12 @@ struct fake_chain {
  * @no_ranges: the container lists no ranges
  * @spoil: not NULL: gets the chain of the container's answer, to make nonsense of it
  * @page_sizes: pages of the IOMMU, a bit for each size
+ * @iommu_types: what a container offers, a bit for each type
+ * @num_ranges: not 0: ranges that an iommufd lists
+ * @map_file: an iommufd maps files
+ * @phys: where all memory is, for a device without an IOMMU; 0: there is an IOMMU
+ * @contiguous: bytes there in one piece
+ * @short_unmap: unmapping leaves a page behind
  * @entries: maps that the container can have
  * @fail_at: number of the call that fails with -EIO, from 1 on; 0: none
  * @calls: calls so far
@@ -58,6 +64,9 @@ struct fake_chain {
  * @irq_argsz, @irq_flags: of the last VFIO_DEVICE_SET_IRQS
  * @feature_flags: of the last VFIO_DEVICE_FEATURE
  * @maps: DMA maps there are
+ * @mapped_files: how often a file was mapped
+ * @name: of the last VFIO_GROUP_GET_DEVICE_FD
+ * @token: of the last VFIO_DEVICE_BIND_IOMMUFD
  */
 struct fake_kernel {
 	struct dfd_device *model;
@@ -69,6 +78,12 @@ struct fake_kernel {
 	bool no_ranges;
 	void (*spoil)(struct fake_chain *chain);
 	uint64_t page_sizes;
+	uint32_t iommu_types;
+	uint32_t num_ranges;
+	bool map_file;
+	uint64_t phys;
+	uint64_t contiguous;
+	bool short_unmap;
 	unsigned int entries;
 	struct fake_failure failures[FAKE_MAX_FAILURES];
 	unsigned int fail_at;
@@ -78,6 +93,9 @@ struct fake_kernel {
 	uint32_t irq_flags;
 	uint32_t feature_flags;
 	unsigned int maps;
+	unsigned int mapped_files;
+	char name[128];
+	uint8_t token[16];
 };
 
 extern struct fake_kernel fake;
@@ -90,11 +108,17 @@ extern const struct kernel_calls fake_calls;
 		0xfef00000, 0xffffffffffff                                                         \
 	}
 
-/* The device has two names: 0000:01:00.0 and this one. */
+/* Devices are 0000:01:00.0 to .7, and this one. */
 #define FAKE_UUID "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"
 
 /** fake_start() - everything as it should be, in front of a model such as "edu" */
 void fake_start(const char *model);
+
+/** fake_iommu() - Return: the type of IOMMU that the container was given, or 0 */
+unsigned int fake_iommu(void);
+
+/** fake_file() - open a file as somebody else than the library */
+int fake_file(const char *path);
 
 /** fake_stop() - close the model */
 void fake_stop(void);

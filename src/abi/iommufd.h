@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * iommufd: numbers and structs of the Linux user API, under the kernel's names.
+ *
+ * Every struct starts with its own size. What a kernel does not know must be zero.
+ */
+#ifndef ABI_IOMMUFD_H
+#define ABI_IOMMUFD_H
+
+#include <stdint.h>
+#include <sys/ioctl.h>
+
+#define IOMMUFD_TYPE ';'
+#define IOMMUFD_BASE 0x80
+
+struct iommu_destroy {
+	uint32_t size;
+	uint32_t id;
+};
+#define IOMMU_DESTROY _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0)
+
+struct iommu_ioas_alloc {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t out_ioas_id;
+};
+#define IOMMU_IOAS_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 1)
+
+struct iommu_iova_range {
+	uint64_t start;
+	uint64_t last; /* inclusive */
+};
+
+struct iommu_ioas_iova_ranges {
+	uint32_t size;
+	uint32_t ioas_id;
+	uint32_t num_iovas; /* in: room; out: how many there are */
+	uint32_t reserved;
+	uint64_t allowed_iovas; /* address of the array */
+	uint64_t out_iova_alignment;
+};
+#define IOMMU_IOAS_IOVA_RANGES _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 4)
+
+#define IOMMU_IOAS_MAP_FIXED_IOVA (1u << 0)
+#define IOMMU_IOAS_MAP_WRITEABLE  (1u << 1)
+#define IOMMU_IOAS_MAP_READABLE	  (1u << 2)
+
+struct iommu_ioas_map {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t ioas_id;
+	uint32_t reserved;
+	uint64_t user_va;
+	uint64_t length;
+	uint64_t iova;
+};
+#define IOMMU_IOAS_MAP _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 5)
+
+struct iommu_ioas_unmap {
+	uint32_t size;
+	uint32_t ioas_id;
+	uint64_t iova;
+	uint64_t length; /* out: bytes unmapped */
+};
+#define IOMMU_IOAS_UNMAP _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 6)
+
+struct iommu_ioas_map_file {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t ioas_id;
+	int32_t fd;
+	uint64_t start; /* in the file */
+	uint64_t length;
+	uint64_t iova;
+};
+#define IOMMU_IOAS_MAP_FILE _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0xf)
+
+/* Devices without an IOMMU: where a map lies in physical memory. */
+struct iommu_ioas_noiommu_get_pa {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t ioas_id;
+	uint32_t reserved;
+	uint64_t iova;
+	uint64_t length; /* out: bytes that lie there in one piece */
+	uint64_t out_phys;
+};
+#define IOMMU_IOAS_NOIOMMU_GET_PA _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0x15)
+
+_Static_assert(sizeof(struct iommu_destroy) == 8, "kernel layout");
+_Static_assert(sizeof(struct iommu_ioas_alloc) == 12, "kernel layout");
+_Static_assert(sizeof(struct iommu_iova_range) == 16, "kernel layout");
+_Static_assert(sizeof(struct iommu_ioas_iova_ranges) == 32, "kernel layout");
+_Static_assert(sizeof(struct iommu_ioas_map) == 40, "kernel layout");
+_Static_assert(sizeof(struct iommu_ioas_unmap) == 24, "kernel layout");
+_Static_assert(sizeof(struct iommu_ioas_map_file) == 40, "kernel layout");
+_Static_assert(sizeof(struct iommu_ioas_noiommu_get_pa) == 40, "kernel layout");
+_Static_assert(IOMMU_DESTROY == 0x3b80 && IOMMU_IOAS_MAP == 0x3b85 &&
+		       IOMMU_IOAS_MAP_FILE == 0x3b8f && IOMMU_IOAS_NOIOMMU_GET_PA == 0x3b95,
+	       "kernel numbers");
+
+#endif

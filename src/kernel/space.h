@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An address space of the IOMMU: what devices of one group can reach by DMA.
+ *
+ * A group is what the IOMMU can tell apart, so all its devices in this process share one space.
+ */
+#ifndef KERNEL_SPACE_H
+#define KERNEL_SPACE_H
+
+#include <pthread.h>
+
+#include <devfd/device.h>
+
+#include "kernel/calls.h"
+#include "kernel/target.h"
+#include "util/iovamap.h"
+
+/* Allowed ranges that are looked at; the rest of a longer list is not used. */
+#define SPACE_MAX_RANGES 64u
+
+/** struct space_range - addresses that the IOMMU takes, @last inclusive */
+struct space_range {
+	uint64_t start;
+	uint64_t last;
+};
+
+struct space;
+
+/**
+ * struct space_ops - what differs between the kernel's interfaces
+ *
+ * All but @learn and @finish are called with the space locked.
+ */
+struct space_ops {
+	/** Fill in @page and @ranges; called when a device has joined. Return: 0 or -errno */
+	int (*learn)(struct space *s);
+	/** Map memory at map->iova. */
+	int (*map)(struct space *s, const struct dfd_dma_map *map, void *addr);
+	/** Map a part of a file without mapping it in this process; may be NULL.
+	 * Return: 0; -EOPNOTSUPP where that does not go with this file; -errno
+	 */
+	int (*map_file)(struct space *s, const struct dfd_dma_map *map);
+	/** Where the memory decides on its address: say which, in map->iova; may be NULL. */
+	int (*place)(struct space *s, struct dfd_dma_map *map, void *addr);
+	/** Unmap a range that begins with a map and ends with one. @unmapped receives the bytes. */
+	int (*unmap)(struct space *s, uint64_t iova, uint64_t size, uint64_t *unmapped);
+	/** The last device has been closed; may be NULL. */
+	void (*finish)(struct space *s);
+};
+
+/**
+ * struct space - an address space
+ * @next: in the list of those of this process
+ * @env: where its devices are
+ * @group: number of their group, or -1 for a space of one device
+ * @via: how it was made
+ * @users: open devices in it
+ * @ops: or NULL: no DMA
+ * @fd: container or iommufd
+ * @group_fd: or -1
+ * @ioas: number of the address space in an iommufd
+ * @page: smallest page, in bytes
+ * @lock: guards what follows; held during a map and an unmap, which the kernel does one by one, too
+ * @low: below it nothing is free, so that the search for a place need not start from the beginning
+ * @maps: what is mapped, struct mapping
+ */
+struct space {
+	struct space *next;
+	struct kernel_env env;
+	int group;
+	enum kernel_via via;
+	unsigned int users;
+	const struct space_ops *ops;
+	int fd;
+	int group_fd;
+	uint32_t ioas;
+	uint64_t page;
+	struct space_range ranges[SPACE_MAX_RANGES];
+	uint32_t num_ranges;
+	pthread_mutex_t lock;
+	uint64_t low;
+	struct dfd_iovamap maps;
+};
+
+/** spaces_lock(), spaces_unlock() - held while a device is opened or closed */
+void spaces_lock(void);
+void spaces_unlock(void);
+
+/** space_find() - Return: the space of a group in this process, or NULL; spaces are locked */
+struct space *space_find(const struct kernel_target *t);
+
+/** space_new() - a space without files and users, in the list. Return: NULL when memory is short */
+struct space *space_new(const struct kernel_target *t, enum kernel_via via);
+
+/**
+ * space_put() - a device has been closed, or could not be opened
+ * @owner: the device, whose maps go
+ *
+ * With the last device the files of the space are closed, too. Spaces are locked.
+ */
+void space_put(struct space *s, const void *owner);
+
+/**
+ * space_map() - map memory
+ * @owner: the device
+ *
+ * Return: as dfd_dma_map(); -ENOMEM also beyond RLIMIT_MEMLOCK, -ENOSPC also when the kernel can
+ * take no further map, -EINVAL also outside of the allowed ranges and off page boundaries, -EFAULT
+ * for memory that is none.
+ */
+int space_map(struct space *s, const void *owner, struct dfd_dma_map *map);
+
+/** space_unmap() - as dfd_dma_unmap() */
+int space_unmap(struct space *s, const void *owner, uint64_t iova, uint64_t size,
+		uint64_t *unmapped);
+
+/** space_allows() - Return: true where the IOMMU takes all of [@iova, @last] */
+bool space_allows(const struct space *s, uint64_t iova, uint64_t last);
+
+/** space_has_room() - Return: true where an address can be chosen for a map */
+bool space_has_room(struct space *s, const struct dfd_dma_map *map);
+
+#endif

@@ -1,0 +1,610 @@
+/* SPDX-License-Identifier: MIT */
+/* The interfaces of VFIO, and that it makes no difference which of them is used. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <devfd/ioctl.h>
+
+#include "abi/iommufd.h"
+#include "abi/vfio.h"
+#include "fake_kernel.h"
+#include "kernel/space.h"
+#include "kernel/vfio.h"
+#include "tree.h"
+
+#define FUNCTION(n) "sys/bus/pci/devices/0000:01:00." n "/"
+#define TYPE1_ONLY  (1u << VFIO_TYPE1_IOMMU)
+
+static const struct kernel_env env = { tree_root, &fake_calls };
+static char page[8 * 4096] __attribute__((aligned(4096)));
+
+/* Two functions in group 7, each with a file of its own. */
+static int set_up(void **state)
+{
+	(void)state;
+	tree_start();
+	tree_link(FUNCTION("0") "iommu_group", "../../../../kernel/iommu_groups/7");
+	tree_link(FUNCTION("1") "iommu_group", "../../../../kernel/iommu_groups/7");
+	tree_link(FUNCTION("0") "driver", "../../../../bus/pci/drivers/vfio-pci");
+	tree_link(FUNCTION("1") "driver", "../../../../bus/pci/drivers/vfio-pci");
+	tree_link(FUNCTION("0") "subsystem", "../../../../bus/pci");
+	tree_text(FUNCTION("0") "vfio-dev/vfio0/dev", "511:0\n");
+	tree_text(FUNCTION("1") "vfio-dev/vfio1/dev", "511:1\n");
+	tree_link("sys/class/vfio-dev/vfio0/device", "../../../bus/pci/devices/0000:01:00.0");
+	tree_text("dev/vfio/devices/vfio0", "");
+	tree_text("dev/vfio/devices/vfio1", "");
+	tree_text("dev/vfio/7", "");
+	tree_text("dev/iommu", "");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	tree_stop();
+	return 0;
+}
+
+static struct dfd_device *open_by(const char *scheme, const char *rest)
+{
+	struct dfd_device *dev;
+	struct dfd_error err;
+
+	if (dfd_vfio_open(&env, scheme, rest, &dev, &err))
+		fail_msg("%s:%s: %s", scheme, rest, err.text);
+	return dev;
+}
+
+static int open_fails(const char *scheme, const char *rest)
+{
+	struct dfd_device *dev = NULL;
+	int ret = dfd_vfio_open(&env, scheme, rest, &dev, NULL);
+
+	assert_null(dev);
+	return ret;
+}
+
+static int map_at(struct dfd_device *dev, uint64_t *iova, uint64_t size)
+{
+	struct dfd_dma_map map = {
+		.iova = *iova, .size = size, .prot = DFD_DMA_READ | DFD_DMA_WRITE, .addr = page
+	};
+	int ret = dfd_dma_map(dev, &map);
+
+	*iova = map.iova;
+	return ret;
+}
+
+static void must_map(struct dfd_device *dev, uint64_t iova, uint64_t size, uint64_t wanted)
+{
+	assert_int_equal(map_at(dev, &iova, size), 0);
+	assert_int_equal(iova, wanted);
+}
+
+/* ---- which interface ---- */
+
+static void test_choice(void **state)
+{
+	static const struct {
+		const char *rest;
+		const char *lacks; /* a file that cannot be opened */
+		int group;	   /* is it the group? */
+	} cases[] = {
+		{ "01:00.0", NULL, 0 },		  { "01:00.0?via=cdev", NULL, 0 },
+		{ "01:00.0?via=group", NULL, 1 }, { "01:00.0", "/devices/vfio0", 1 },
+		{ "01:00.0", "/dev/iommu", 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		fake_start("model:edu");
+		fake.failures[0] = (struct fake_failure){ .path = cases[i].lacks,
+							  .ret = -EACCES,
+							  .times = cases[i].lacks ? -1 : 0 };
+		dfd_device_close(open_by("pci", cases[i].rest));
+		assert_int_equal(!!fake.name[0], cases[i].group);
+		assert_int_equal(fake.open, 0);
+		fake_stop();
+	}
+}
+
+/* What the kernel has not, the group still has. */
+static void test_older_kernels(void **state)
+{
+	(void)state;
+	fake_start("model:edu");
+	tree_remove("dev/iommu");
+	dfd_device_close(open_by("pci", "01:00.0"));
+	assert_string_equal(fake.name, "0000:01:00.0");
+	tree_text("dev/iommu", "");
+	fake.iommu_types = TYPE1_ONLY;
+	dfd_device_close(open_by("pci", "01:00.0?via=group"));
+	assert_int_equal(fake.open, 0);
+	fake_stop();
+}
+
+static void test_options(void **state)
+{
+	static const char *const wrong[] = {
+		"?",	     "?via",	   "?via=",	  "?via=cdev,", "?token=83b8f4f2",
+		"?iommufd=", "?iommufd=x", "?iommufd=-1", "?vias=cdev", "?via=cdev,via=vfio",
+	};
+	char rest[64], longer[400] = "01:00.0?token=";
+
+	(void)state;
+	fake_start("model:edu");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		snprintf(rest, sizeof(rest), "01:00.0%s", wrong[i]);
+		assert_int_equal(open_fails("pci", rest), -EINVAL);
+	}
+	memset(longer + 14, 'a', sizeof(longer) - 15);
+	assert_int_equal(open_fails("pci", longer), -EINVAL);
+	memset(longer, 'a', sizeof(longer) - 1);
+	assert_int_equal(open_fails("platform", longer), -EINVAL);
+	fake_stop();
+}
+
+static void test_token(void **state)
+{
+	static const uint8_t bytes[16] = { 0x83, 0xb8, 0xf4, 0xf2, 0x50, 0x9f, 0x38, 0x2f,
+					   0x3c, 0x1e, 0xe6, 0xbf, 0xe0, 0xfa, 0x10, 0x01 };
+
+	(void)state;
+	fake_start("model:edu");
+	dfd_device_close(open_by("pci", "01:00.0?via=cdev,token=" FAKE_UUID));
+	assert_memory_equal(fake.token, bytes, sizeof(bytes));
+	dfd_device_close(open_by("pci", "01:00.0?token=" FAKE_UUID ",via=group"));
+	assert_string_equal(fake.name, "0000:01:00.0 vf_token=" FAKE_UUID);
+	/* A kernel that takes the token by the group only. */
+	fake.name[0] = '\0';
+	fake.failures[0] =
+		(struct fake_failure){ VFIO_DEVICE_BIND_IOMMUFD, NULL, -EINVAL, .times = -1 };
+	dfd_device_close(open_by("pci", "01:00.0?token=" FAKE_UUID));
+	assert_string_equal(fake.name, "0000:01:00.0 vf_token=" FAKE_UUID);
+	assert_int_equal(fake.open, 0);
+	fake_stop();
+}
+
+/* ---- one behaviour ---- */
+
+static void same_maps(struct dfd_device *dev)
+{
+	uint64_t iova = 0xfee00000, unmapped = 1;
+
+	must_map(dev, DFD_IOVA_ANY, 4096, 0x1000);
+	must_map(dev, 0x10000, 8192, 0x10000);
+	must_map(dev, 0x14000, 4096, 0x14000);
+	assert_int_equal(map_at(dev, &iova, 4096), -EINVAL);
+	iova = 0x11000;
+	assert_int_equal(map_at(dev, &iova, 4096), -EEXIST);
+	assert_int_equal(dfd_dma_unmap(dev, 0x40000, 4096, &unmapped), 0);
+	assert_int_equal(unmapped, 0);
+	assert_int_equal(dfd_dma_unmap(dev, 0x11000, 4096, &unmapped), -EINVAL);
+	assert_int_equal(dfd_dma_unmap(dev, 0xf000, 8192, &unmapped), -EINVAL);
+	assert_int_equal(dfd_dma_unmap(dev, 0, 0x100000, &unmapped), 0);
+	assert_int_equal(unmapped, 4096 + 8192 + 4096);
+	assert_int_equal(dfd_dma_unmap(dev, 0, UINT64_MAX, &unmapped), 0);
+	assert_int_equal(unmapped, 0);
+}
+
+static void test_same(void **state)
+{
+	static const struct {
+		const char *rest;
+		uint32_t types;
+	} ways[] = {
+		{ "01:00.0?via=cdev", 0 },
+		{ "01:00.0?via=group", 1u << VFIO_TYPE1v2_IOMMU },
+		{ "01:00.0?via=group", TYPE1_ONLY },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		struct dfd_device *dev;
+
+		fake_start("model:edu");
+		fake.iommu_types = ways[i].types;
+		dev = open_by("pci", ways[i].rest);
+		assert_int_equal(dfd_check_extension(dev, VFIO_DEVICE_EXT_DMA), 1);
+		same_maps(dev);
+		/* A device leaves its maps behind, but not for long. */
+		must_map(dev, DFD_IOVA_ANY, 4096, 0x1000);
+		dfd_device_close(dev);
+		assert_int_equal(fake.maps, 0);
+		assert_int_equal(fake.open, 0);
+		fake_stop();
+	}
+}
+
+/* A kernel that leaves something mapped: the device may still reach it, so it stays ours. */
+static void test_unmaps_less(void **state)
+{
+	uint64_t iova = 0x1000, unmapped;
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_by("pci", "01:00.0?via=group");
+	must_map(dev, 0x1000, 8192, 0x1000);
+	fake.short_unmap = true;
+	assert_int_equal(dfd_dma_unmap(dev, 0x1000, 8192, &unmapped), -EBADMSG);
+	assert_int_equal(map_at(dev, &iova, 8192), -EEXIST);
+	dfd_device_close(dev);
+	fake_stop();
+}
+
+/* Nothing to fill in with memory, as for the registers of a device. */
+static void test_no_memory(void **state)
+{
+	void *hole = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct dfd_dma_map map = {
+		.iova = 0x1000, .size = 4096, .prot = DFD_DMA_WRITE, .addr = hole
+	};
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_by("pci", "01:00.0?via=group");
+	assert_int_equal(dfd_dma_map(dev, &map), -EFAULT);
+	assert_int_equal(fake.maps, 0);
+	dfd_device_close(dev);
+	fake_stop();
+	munmap(hole, 4096);
+}
+
+/* A file is given to the kernel as it is, where that can be. */
+static void test_files(void **state)
+{
+	struct dfd_dma_map map = { .iova = DFD_IOVA_ANY,
+				   .size = 8192,
+				   .prot = DFD_DMA_READ,
+				   .kind = DFD_DMA_FD,
+				   .fd = memfd_create("file", MFD_CLOEXEC) };
+	struct dfd_device *dev;
+
+	(void)state;
+	assert_int_equal(ftruncate(map.fd, 8192), 0);
+	for (int i = 0; i < 2; i++) {
+		fake_start("model:edu");
+		fake.map_file = i;
+		dev = open_by("pci", "01:00.0?via=cdev");
+		map.iova = DFD_IOVA_ANY;
+		assert_int_equal(dfd_dma_map(dev, &map), 0);
+		assert_int_equal(map.iova, 0x1000);
+		assert_int_equal(fake.mapped_files, i);
+		assert_int_equal(dfd_dma_unmap(dev, map.iova, map.size, NULL), 0);
+		dfd_device_close(dev);
+		fake_stop();
+	}
+	close(map.fd);
+}
+
+static void test_many_ranges(void **state)
+{
+	struct dfd_device *dev;
+	uint64_t iova = (SPACE_MAX_RANGES + UINT64_C(1)) << 48;
+
+	(void)state;
+	fake_start("model:edu");
+	fake.num_ranges = 100;
+	dev = open_by("pci", "01:00.0?via=cdev");
+	must_map(dev, DFD_IOVA_ANY, 4096, 0x1000);
+	must_map(dev, SPACE_MAX_RANGES * (UINT64_C(1) << 48), 4096,
+		 SPACE_MAX_RANGES * (UINT64_C(1) << 48));
+	assert_int_equal(map_at(dev, &iova, 4096), -EINVAL);
+	dfd_device_close(dev);
+	fake_stop();
+}
+
+/* ---- devices of one group ---- */
+
+static void share(const char *first, const char *second)
+{
+	struct dfd_device *a = open_by("pci", first), *b = open_by("pci", second);
+	uint64_t iova = 0x1000, unmapped;
+
+	assert_int_equal(open_fails("pci", first), -EBUSY);
+	must_map(a, DFD_IOVA_ANY, 4096, 0x1000);
+	must_map(b, DFD_IOVA_ANY, 8192, 0x2000);
+	must_map(a, DFD_IOVA_ANY, 4096, 0x4000);
+	assert_int_equal(map_at(b, &iova, 4096), -EEXIST);
+	/* One does not unmap what is the other's, whatever range it names. */
+	assert_int_equal(dfd_dma_unmap(b, 0x1000, 4096, &unmapped), 0);
+	assert_int_equal(unmapped, 0);
+	assert_int_equal(dfd_dma_unmap(a, 0, 0x3000, &unmapped), 0);
+	assert_int_equal(unmapped, 4096);
+	must_map(a, 0x1000, 4096, 0x1000);
+	assert_int_equal(dfd_dma_unmap(a, 0, UINT64_MAX, &unmapped), 0);
+	assert_int_equal(unmapped, 8192);
+	must_map(a, 0x8000, 4096, 0x8000);
+	assert_int_equal(fake.maps, 2);
+	dfd_device_close(a);
+	assert_int_equal(fake.maps, 1);
+	must_map(b, 0x8000, 4096, 0x8000);
+	a = open_by("pci", first);
+	iova = 0x2000;
+	assert_int_equal(map_at(a, &iova, 4096), -EEXIST);
+	dfd_device_close(b);
+	dfd_device_close(a);
+	assert_int_equal(fake.maps, 0);
+	assert_int_equal(fake.open, 0);
+}
+
+static void test_share(void **state)
+{
+	(void)state;
+	fake_start("model:edu");
+	share("01:00.0?via=group", "01:00.1?via=group");
+	share("01:00.0?via=group", "01:00.1");
+	share("01:00.0?via=cdev", "01:00.1?via=cdev");
+	share("01:00.0", "01:00.1");
+	fake_stop();
+}
+
+static void test_mix(void **state)
+{
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_by("pci", "01:00.0?via=cdev");
+	assert_int_equal(open_fails("pci", "01:00.1?via=group"), -EBUSY);
+	dfd_device_close(dev);
+	dev = open_by("pci", "01:00.0?via=group");
+	assert_int_equal(open_fails("pci", "01:00.1?via=cdev"), -EBUSY);
+	must_map(dev, DFD_IOVA_ANY, 4096, 0x1000);
+	dfd_device_close(dev);
+	assert_int_equal(fake.open, 0);
+	fake_stop();
+}
+
+/* ---- files of somebody else ---- */
+
+static void test_given_iommufd(void **state)
+{
+	char rest[64], path[] = "/dev/iommu";
+	struct dfd_device *dev;
+	int fd;
+
+	(void)state;
+	fake_start("model:edu");
+	fd = fake_file(path);
+	snprintf(rest, sizeof(rest), "01:00.0?iommufd=%d", fd);
+	dev = open_by("pci", rest);
+	must_map(dev, DFD_IOVA_ANY, 4096, 0x1000);
+	dfd_device_close(dev);
+	/* The iommufd stays, what was in it has gone. */
+	assert_int_equal(fake.maps, 0);
+	assert_int_equal(fake.open, 1);
+	fake_calls.close(fd);
+	fake_stop();
+}
+
+static void test_cdev_address(void **state)
+{
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_by("cdev", "/dev/vfio/devices/vfio0");
+	must_map(dev, DFD_IOVA_ANY, 4096, 0x1000);
+	assert_int_equal(open_fails("cdev", "vfio0"), -EBUSY);
+	assert_int_equal(open_fails("pci", "01:00.0"), -EBUSY);
+	dfd_device_close(dev);
+	assert_int_equal(open_fails("cdev", "../vfio0"), -EINVAL);
+	assert_int_equal(open_fails("cdev", "vfio9"), -ENOENT);
+	assert_int_equal(open_fails("cdev", "vfio0?via=noiommu"), -EINVAL);
+	assert_int_equal(fake.open, 0);
+	fake_stop();
+}
+
+static void name_fd(int fd, const char *path)
+{
+	char file[64], text[128];
+
+	snprintf(file, sizeof(file), "proc/self/fdinfo/%d", fd);
+	snprintf(text, sizeof(text), "pos:\t0\nflags:\t02\n%s%s\n",
+		 path ? "vfio-device-syspath: " : "mnt_id:\t", path ? path : "15");
+	tree_text(file, text);
+}
+
+static struct dfd_device *open_fd(int fd, const char *options)
+{
+	char rest[64];
+
+	snprintf(rest, sizeof(rest), "%d%s", fd, options);
+	return open_by("fd", rest);
+}
+
+/* Not bound yet: an iommufd of its own. */
+static void test_fd_unbound(void **state)
+{
+	struct dfd_device *dev;
+	int fd;
+
+	(void)state;
+	fake_start("model:edu");
+	fd = fake_file("/dev/vfio/devices/vfio0");
+	name_fd(fd, "/sys/bus/pci/devices/0000:01:00.0");
+	dev = open_fd(fd, "");
+	must_map(dev, DFD_IOVA_ANY, 4096, 0x1000);
+	dfd_device_close(dev);
+	assert_int_equal(fake.open, 1);
+	fake_calls.close(fd);
+	fake_stop();
+}
+
+/* Bound by somebody: without his iommufd nothing can be mapped, with it something can. */
+static void test_fd_bound(void **state)
+{
+	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
+	struct dfd_device *dev;
+	uint32_t id = 0;
+	char text[32];
+	int fd;
+
+	(void)state;
+	fake_start("model:edu");
+	fd = fake_file("/dev/vfio/devices/vfio0");
+	bind.iommufd = fake_file("/dev/iommu");
+	assert_int_equal(fake_calls.ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &bind), 0);
+	name_fd(fd, "/sys/bus/pci/devices/0000:01:00.0");
+	dev = open_fd(fd, "");
+	assert_int_equal(dfd_region_read(dev, 0, 0, &id, 4), 4);
+	assert_int_equal(id, 0x010000ed);
+	assert_int_equal(dfd_check_extension(dev, VFIO_DEVICE_EXT_DMA), 0);
+	assert_int_equal(map_at(dev, &(uint64_t){ 0x1000 }, 4096), -EOPNOTSUPP);
+	dfd_device_close(dev);
+	snprintf(text, sizeof(text), "?iommufd=%d", bind.iommufd);
+	dev = open_fd(fd, text);
+	must_map(dev, DFD_IOVA_ANY, 4096, 0x1000);
+	dfd_device_close(dev);
+	assert_int_equal(fake.open, 2);
+	fake_calls.close(fd);
+	fake_calls.close(bind.iommufd);
+	fake_stop();
+}
+
+/* A kernel that does not say which device it is. */
+static void test_fd_unknown(void **state)
+{
+	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
+	struct dfd_device *dev;
+	char rest[16];
+	int fd;
+
+	(void)state;
+	fake_start("model:edu");
+	fd = fake_file("/dev/vfio/devices/vfio0");
+	name_fd(fd, NULL);
+	snprintf(rest, sizeof(rest), "%d", fd);
+	assert_int_equal(open_fails("fd", rest), -ENOTTY);
+	name_fd(fd, "/sys/devices/../../../etc");
+	assert_int_equal(open_fails("fd", rest), -ENOTTY);
+	bind.iommufd = fake_file("/dev/iommu");
+	assert_int_equal(fake_calls.ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &bind), 0);
+	dev = open_fd(fd, "");
+	assert_false(dfd_desc_region(dfd_device_desc(dev), 0)->has_phys);
+	dfd_device_close(dev);
+	fake_calls.close(fd);
+	fake_calls.close(bind.iommufd);
+	assert_int_equal(fake.open, 0);
+	fake_stop();
+}
+
+/* ---- without an IOMMU ---- */
+
+static void take_iommu_away(void)
+{
+	tree_link(FUNCTION("0") "iommu_group", "../../../../kernel/iommu_groups/9");
+	tree_text("sys/class/vfio/noiommu-9/dev", "10:1\n");
+	fake.iommu_types = 1u << VFIO_NOIOMMU_IOMMU;
+}
+
+static void test_noiommu_group(void **state)
+{
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:edu");
+	assert_int_equal(open_fails("pci", "01:00.0?via=noiommu"), -EINVAL);
+	take_iommu_away();
+	assert_int_equal(open_fails("pci", "01:00.0"), -EOPNOTSUPP);
+	assert_int_equal(open_fails("pci", "01:00.0?via=group"), -EOPNOTSUPP);
+	assert_int_equal(open_fails("pci", "01:00.0?via=cdev"), -EOPNOTSUPP);
+	dev = open_by("pci", "01:00.0?via=noiommu");
+	assert_int_equal(fake_iommu(), VFIO_NOIOMMU_IOMMU);
+	assert_int_equal(dfd_check_extension(dev, VFIO_DEVICE_EXT_DMA), 0);
+	assert_int_equal(map_at(dev, &(uint64_t){ DFD_IOVA_ANY }, 4096), -EOPNOTSUPP);
+	dfd_device_close(dev);
+	assert_int_equal(fake.open, 0);
+	fake_stop();
+}
+
+/* The IOVA is where the kernel says that the memory is. */
+static void test_noiommu_file(void **state)
+{
+	struct dfd_dma_map map = { .iova = DFD_IOVA_ANY,
+				   .max_iova = 0xfffffff,
+				   .size = 4096,
+				   .prot = DFD_DMA_READ,
+				   .addr = page };
+	uint64_t iova = DFD_IOVA_ANY, unmapped;
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:edu");
+	take_iommu_away();
+	tree_text(FUNCTION("0") "vfio-dev/noiommu-vfio0/dev", "511:0\n");
+	tree_remove(FUNCTION("0") "vfio-dev/vfio0/dev");
+	tree_remove(FUNCTION("0") "vfio-dev/vfio0");
+	tree_text("dev/vfio/devices/noiommu-vfio0", "");
+	fake.phys = 0x12345000;
+	fake.contiguous = 8192;
+	dev = open_by("pci", "01:00.0?via=noiommu");
+	must_map(dev, DFD_IOVA_ANY, 8192, 0x12345000);
+	assert_int_equal(fake.maps, 1);
+	assert_int_equal(map_at(dev, &iova, 4096), -EEXIST);
+	assert_int_equal(dfd_dma_unmap(dev, 0x12345000, 8192, &unmapped), 0);
+	assert_int_equal(unmapped, 8192);
+	assert_int_equal(map_at(dev, &iova, 12288), -EOPNOTSUPP); /* not in one piece */
+	assert_int_equal(dfd_dma_map(dev, &map), -ENOSPC);	  /* beyond max_iova */
+	iova = 0x1000;
+	assert_int_equal(map_at(dev, &iova, 4096), -EINVAL);
+	assert_int_equal(fake.maps, 0);
+	dfd_device_close(dev);
+	assert_int_equal(fake.open, 0);
+	fake_stop();
+}
+
+/* ---- every call fails once ---- */
+
+static void test_sweep(void **state)
+{
+	static const char *const ways[] = { "01:00.0?via=cdev", "01:00.0?via=group", "01:00.0" };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct dfd_device *dev = NULL;
+		int ret = -1;
+
+		fake_start("model:edu");
+		for (unsigned int n = 1; ret; n++) {
+			fake.calls = 0;
+			fake.fail_at = n;
+			ret = dfd_vfio_open(&env, "pci", ways[i], &dev, NULL);
+			assert_true(ret <= 0 && n < 1000);
+			if (!ret && fake.calls >= n) /* a failure that does not matter */
+				ret = -1;
+			dfd_device_close(dev);
+			dev = NULL;
+			assert_int_equal(fake.open, 0);
+		}
+		fake_stop();
+	}
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_choice),	 TEST(test_older_kernels), TEST(test_options),
+		TEST(test_token),	 TEST(test_same),	   TEST(test_unmaps_less),
+		TEST(test_no_memory),	 TEST(test_files),	   TEST(test_many_ranges),
+		TEST(test_share),	 TEST(test_mix),	   TEST(test_given_iommufd),
+		TEST(test_cdev_address), TEST(test_fd_unbound),	   TEST(test_fd_bound),
+		TEST(test_fd_unknown),	 TEST(test_noiommu_group), TEST(test_noiommu_file),
+		TEST(test_sweep),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
