@@ -15,10 +15,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "model/model.h"
+#include "model/terminal.h"
 
 enum uart_register { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCR };
 
@@ -74,11 +74,9 @@ struct uart_state {
 	unsigned int head, count;
 };
 
-/* With a terminal @fd is its master; @slave keeps it alive while nobody else has it open. */
 struct uart {
 	int fd; /* -1: loopback */
-	int slave;
-	char *link;
+	struct terminal terminal;
 	struct uart_state s;
 };
 
@@ -142,7 +140,7 @@ static void receive_from_terminal(struct uart *u)
 {
 	uint8_t bytes[FIFO_SIZE];
 	unsigned int room = (u->s.fcr & FCR_ENABLE ? FIFO_SIZE : 1) - u->s.count;
-	ssize_t n = u->slave < 0 || !room ? 0 : read(u->fd, bytes, room);
+	ssize_t n = !u->terminal.link || !room ? 0 : read(u->fd, bytes, room);
 
 	for (ssize_t i = 0; i < n; i++)
 		receive(&u->s, bytes[i]);
@@ -329,18 +327,14 @@ static int uart_reset(struct dfd_device *dev)
 	struct uart *u = dfd_device_priv(dev);
 
 	u->s = (struct uart_state){ .msr = modem_lines(&(struct uart_state){ 0 }) };
-	if (u->slave >= 0)
+	if (u->terminal.link)
 		dfd_timer(dfd_device_host(dev), 0, POLL_NS);
 	return 0;
 }
 
 static void uart_free(struct uart *u)
 {
-	if (u->link)
-		unlink(u->link);
-	free(u->link);
-	if (u->slave >= 0)
-		close(u->slave);
+	terminal_close(&u->terminal);
 	if (u->fd >= 0)
 		close(u->fd);
 	free(u);
@@ -398,36 +392,6 @@ static int open_file(struct uart *u, const char *path, struct dfd_error *err)
 	return 0;
 }
 
-/* Raw: what is typed is what arrives. */
-static int make_terminal(struct uart *u, char *name, size_t len)
-{
-	struct termios settings;
-
-	u->fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-	if (u->fd < 0 || grantpt(u->fd) || unlockpt(u->fd) || ptsname_r(u->fd, name, len))
-		return -errno;
-	u->slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (u->slave < 0 || tcgetattr(u->slave, &settings))
-		return -errno;
-	cfmakeraw(&settings);
-	return tcsetattr(u->slave, TCSANOW, &settings) ? -errno : 0;
-}
-
-static int open_terminal(struct uart *u, const char *path, struct dfd_error *err)
-{
-	char name[64];
-	int ret = make_terminal(u, name, sizeof(name));
-
-	if (ret)
-		return dfd_error_set(err, ret, "model:uart: no terminal can be made: %s",
-				     strerror(-ret));
-	if (symlink(name, path))
-		return dfd_error_set(err, -errno, "model:uart: link %s to the terminal: %s", path,
-				     strerror(errno));
-	u->link = strdup(path);
-	return u->link ? 0 : dfd_error_set(err, -ENOMEM, "out of memory");
-}
-
 static int open_backend(struct uart *u, const char *backend, struct dfd_error *err)
 {
 	if (!backend || !strcmp(backend, "loopback"))
@@ -435,7 +399,7 @@ static int open_backend(struct uart *u, const char *backend, struct dfd_error *e
 	if (!strncmp(backend, "file=", 5))
 		return open_file(u, backend + 5, err);
 	if (!strncmp(backend, "pty=", 4))
-		return open_terminal(u, backend + 4, err);
+		return terminal_open(&u->terminal, backend + 4, &u->fd, err);
 	return dfd_error_set(err, -EINVAL,
 			     "model:uart: backend=%s is none of loopback, pty=LINK and file=PATH",
 			     backend);
@@ -450,7 +414,7 @@ static int uart_create(const union dfd_option_value *values, struct dfd_device *
 
 	if (!u)
 		return dfd_error_set(err, -ENOMEM, "out of memory");
-	u->fd = u->slave = -1;
+	u->fd = u->terminal.slave = -1;
 	ret = open_backend(u, values[0].text, err);
 	if (!ret)
 		ret = describe(&desc, err);

@@ -252,6 +252,39 @@ static void test_terminal(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* What a killed process has left is replaced, what another device serves is not. */
+static void test_stale_link(void **state)
+{
+	char dir[] = "uart-test-XXXXXX", link[32], spec[64], text[160], name[64];
+	struct dfd_device *dev, *other;
+	struct dfd_error err;
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(link, sizeof(link), "%s/tty", dir);
+	snprintf(spec, sizeof(spec), "uart,backend=pty=%s", link);
+	assert_int_equal(symlink("/dev/pts/999999", link), 0);
+	dev = open_uart(spec);
+	assert_int_equal(access(link, F_OK), 0);
+	assert_int_equal(dfd_model_open(spec, &other, &err), -EBUSY);
+	snprintf(text, sizeof(text),
+		 "model:uart: %s leads to the terminal of another device; choose another link",
+		 link);
+	assert_string_equal(err.text, text);
+	dfd_device_close(dev);
+
+	/* Its number is used again, by a terminal of another kind. */
+	assert_true(master >= 0);
+	assert_int_equal(grantpt(master) || unlockpt(master), 0);
+	assert_int_equal(ptsname_r(master, name, sizeof(name)), 0);
+	assert_int_equal(symlink(name, link), 0);
+	dev = open_uart(spec);
+	dfd_device_close(dev);
+	close(master);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 static void test_refused(void **state)
 {
 	struct dfd_device *dev;
@@ -275,7 +308,7 @@ int main(void)
 		cmocka_unit_test(test_fifo),	    cmocka_unit_test(test_priorities),
 		cmocka_unit_test(test_modem_lines), cmocka_unit_test(test_interrupts),
 		cmocka_unit_test(test_file),	    cmocka_unit_test(test_terminal),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_stale_link),  cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
