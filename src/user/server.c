@@ -49,7 +49,8 @@
 /* So long a ring is looked at after its last request. */
 #define RING_IDLE UINT64_C(50000)
 /* Looks at rings, or answers, before all others get their turn: a few microseconds. */
-#define RING_LOOKS 64
+#define RING_LOOKS   256
+#define RING_ANSWERS 32
 /* After that time whoever has called gets control again. */
 #define RING_TURN UINT64_C(1000000)
 
@@ -316,17 +317,14 @@ static bool serve_ring(struct export *e)
 static void look_at_rings(struct dfd_server *srv)
 {
 	bool crowded = false;
+	int answers = 0;
 
-	for (int i = 0; i < RING_LOOKS && !crowded; i++) {
-		bool any = false;
-
+	for (int i = 0; i < RING_LOOKS && answers < RING_ANSWERS && !crowded; i++) {
 		for (struct export *e = srv->awake, *next; e; e = next) {
 			next = e->next_awake; /* the client may have to go */
-			any |= serve_ring(e);
+			answers += serve_ring(e);
 			crowded |= e->session.ring.crowded;
 		}
-		if (!any)
-			ring_pause();
 	}
 	/* A client waits for this very processor. */
 	if (crowded)
