@@ -36,27 +36,36 @@ int explain_no_iommu(const struct kernel_target *t, struct dfd_error *err)
 			     t->address);
 }
 
-int explain_driver(const struct kernel_target *t, struct dfd_error *err)
-{
-	char driver[NAME_MAX + 1], path[64], modprobe[64] = "", unbind[256] = "", found[160];
+#define ADVICE_SIZE 1024
 
-	if (driver_of(t->dir, driver) == DRIVER_VFIO)
-		return 0;
+/* The commands that bind a device to its driver of VFIO. */
+static void advise_binding(const struct kernel_target *t, const char *driver, char *text)
+{
+	char path[64], modprobe[64] = "", unbind[256] = "";
+
 	snprintf(path, sizeof(path), "/sys/bus/%s/drivers/%s", t->bus, t->driver);
 	if (!root_exists(t->env->root, path))
 		snprintf(modprobe, sizeof(modprobe), "modprobe %s; ", t->driver);
-	snprintf(found, sizeof(found), "no driver");
-	if (driver[0]) {
-		snprintf(found, sizeof(found), "%.60s, not to %s", driver, t->driver);
+	if (driver[0])
 		snprintf(unbind, sizeof(unbind), "echo %s >/sys/bus/%s/drivers/%.60s/unbind; ",
 			 t->name, t->bus, driver);
-	}
-	return dfd_error_set(err, -ENODEV,
-			     "%s: is bound to %s; as root: %s"
-			     "echo %s >/sys/bus/%s/devices/%s/driver_override; %s"
-			     "echo %s >/sys/bus/%s/drivers_probe",
-			     t->address, found, modprobe, t->driver, t->bus, t->name, unbind,
-			     t->name, t->bus);
+	snprintf(text, ADVICE_SIZE,
+		 "%secho %s >/sys/bus/%s/devices/%s/driver_override; %s"
+		 "echo %s >/sys/bus/%s/drivers_probe",
+		 modprobe, t->driver, t->bus, t->name, unbind, t->name, t->bus);
+}
+
+int explain_driver(const struct kernel_target *t, struct dfd_error *err)
+{
+	char driver[NAME_MAX + 1], advice[ADVICE_SIZE], found[160] = "no driver";
+
+	if (driver_of(t->dir, driver) == DRIVER_VFIO)
+		return 0;
+	if (driver[0])
+		snprintf(found, sizeof(found), "%.60s, not to %s", driver, t->driver);
+	advise_binding(t, driver, advice);
+	return dfd_error_set(err, -ENODEV, "%s: is bound to %s; as root: %s", t->address, found,
+			     advice);
 }
 
 int explain_twice(const struct kernel_target *t, struct dfd_error *err)
@@ -85,15 +94,24 @@ int explain_only_noiommu(const struct kernel_target *t, struct dfd_error *err)
 			     t->address, t->address);
 }
 
+/* Such a device cannot even be bound before the kernel allows it. */
 int explain_noiommu_off(const struct kernel_target *t, struct dfd_error *err)
 {
-	return dfd_error_set(
-		err, -EOPNOTSUPP,
-		"%s: the kernel does not hand out devices without an IOMMU; where "
-		"this one is trusted with all memory, as root: "
-		"echo 1 >" NOIOMMU_PARAMETER "; echo %s >/sys/bus/%s/drivers/%s/unbind; "
-		"echo %s >/sys/bus/%s/drivers_probe",
-		t->address, t->name, t->bus, t->driver ? t->driver : "", t->name, t->bus);
+	char mode[8], driver[NAME_MAX + 1], advice[ADVICE_SIZE];
+	int ret;
+
+	if (root_text(t->env->root, NOIOMMU_PARAMETER, mode, sizeof(mode)) > 0 && mode[0] == 'Y') {
+		ret = t->driver ? explain_driver(t, err) : 0;
+		if (ret)
+			return ret;
+	}
+	driver_of(t->dir, driver);
+	advise_binding(t, driver, advice);
+	return dfd_error_set(err, -EOPNOTSUPP,
+			     "%s: the kernel does not hand out devices without an IOMMU; where "
+			     "this one is trusted with all memory, as root: "
+			     "echo 1 >" NOIOMMU_PARAMETER "; %s",
+			     t->address, advice);
 }
 
 /* ---- files of /dev/vfio ---- */
@@ -147,7 +165,10 @@ int explain_container(const struct kernel_target *t, int ret, struct dfd_error *
 int explain_no_type1(const struct kernel_target *t, struct dfd_error *err)
 {
 	if (t->options.via == VIA_NOIOMMU)
-		return explain_noiommu_off(t, err);
+		return dfd_error_set(err, -ENODEV,
+				     "%s: /dev/vfio/vfio is not for devices without an IOMMU: this "
+				     "kernel was built without VFIO_NOIOMMU",
+				     t->address);
 	return dfd_error_set(err, -ENODEV,
 			     "%s: /dev/vfio/vfio offers no IOMMU of type 1: the module "
 			     "vfio_iommu_type1 is not loaded; modprobe vfio_iommu_type1",

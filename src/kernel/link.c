@@ -115,11 +115,12 @@ static int check(const struct kernel_target *t, struct dfd_error *err)
 		return explain_twice(t, err);
 	if (!noiommu && t->group < 0 && !can_cdev(t, false))
 		return explain_no_iommu(t, err);
+	if (noiommu && !fake)
+		return t->group < 0 && t->driver ? explain_noiommu_off(t, err)
+						 : explain_has_iommu(t, err);
 	ret = t->driver ? explain_driver(t, err) : 0;
 	if (ret)
 		return ret;
-	if (noiommu && !fake)
-		return t->group < 0 ? explain_noiommu_off(t, err) : explain_has_iommu(t, err);
 	if (!noiommu && fake)
 		return explain_only_noiommu(t, err);
 	if (t->options.via == VIA_CDEV && !cdev_file(t, path, sizeof(path)))
