@@ -2,6 +2,7 @@
 # A thin front for meson. On Debian every target first installs what is missing (scripts/deps).
 BUILD ?= build
 SAN ?= build-san
+FUZZ ?= build-fuzz
 MESON_ARGS ?=
 
 # Leaks are errors and undefined behaviour ends the program. The order of libraries is not checked: under
@@ -50,9 +51,19 @@ compare: built
 bench: built
 	@scripts/bench $(BUILD)
 
-fuzz: $(SAN)/build.ninja
+$(FUZZ)/build.ninja: | deps
+	@scripts/deps fuzz
+	@CC=clang meson setup $(FUZZ) -Dlibfuzzer=true -Db_sanitize=address,undefined -Db_lundef=false \
+		-Dc_args=-fno-sanitize-recover=all >$(FUZZ).log || { cat $(FUZZ).log; exit 1; }
+	@rm -f $(FUZZ).log
+
+# COUNT inputs of the mutators, FOR seconds of libFuzzer.
+fuzz: COUNT ?= 1000000
+fuzz: FOR ?= 600
+fuzz: $(SAN)/build.ninja $(FUZZ)/build.ninja
 	@ninja -C $(SAN) >$(SAN)/ninja.log || { cat $(SAN)/ninja.log; exit 1; }
-	@$(SAN_ENV) scripts/fuzz $(SAN) $(COUNT)
+	@ninja -C $(FUZZ) fuzz/serve-fuzz fuzz/user-fuzz >$(FUZZ)/ninja.log || { cat $(FUZZ)/ninja.log; exit 1; }
+	@$(SAN_ENV) scripts/fuzz $(SAN) $(COUNT) $(FUZZ) $(FOR)
 
 install: all
 	@meson install -C $(BUILD) --no-rebuild
@@ -62,4 +73,4 @@ format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	@rm -rf $(BUILD) $(SAN) build-clang
+	@rm -rf $(BUILD) $(SAN) $(FUZZ) build-clang

@@ -497,16 +497,13 @@ static struct options take_options(char *address)
 	return o;
 }
 
-static int open_path(const char *path, struct options options, int patience_ms,
-		     struct dfd_device **out, struct dfd_error *err)
+static int open_socket(int fd, const char *path, struct options options, int patience_ms,
+		       struct dfd_device **out, struct dfd_error *err)
 {
-	struct user_device *u;
+	struct user_device *u = malloc(sizeof(*u));
 	const struct dfd_desc *desc;
-	int ret, fd = user_connect(path);
+	int ret;
 
-	if (fd < 0)
-		return explain(path, fd, err);
-	u = malloc(sizeof(*u));
 	if (!u) {
 		close(fd);
 		return explain(path, -ENOMEM, err);
@@ -532,14 +529,22 @@ int dfd_user_open_within(const char *address, int patience_ms, struct dfd_device
 {
 	char *path = strdup(address);
 	struct options options;
-	int ret;
+	int ret, fd;
 
 	if (!path)
 		return explain(address, -ENOMEM, err);
 	options = take_options(path);
-	ret = open_path(path, options, patience_ms, out, err);
+	fd = user_connect(path);
+	ret = fd < 0 ? explain(path, fd, err)
+		     : open_socket(fd, path, options, patience_ms, out, err);
 	free(path);
 	return ret;
+}
+
+int dfd_user_open_socket(int fd, const char *path, int patience_ms, struct dfd_device **out,
+			 struct dfd_error *err)
+{
+	return open_socket(fd, path, (struct options){ 0 }, patience_ms, out, err);
 }
 
 int dfd_user_open(const char *address, struct dfd_device **out, struct dfd_error *err)

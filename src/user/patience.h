@@ -26,4 +26,8 @@ void dfd_server_set_patience(struct dfd_server *srv, const struct patience *pati
 int dfd_user_open_within(const char *path, int patience_ms, struct dfd_device **out,
 			 struct dfd_error *err);
 
+/** dfd_user_open_socket() - with a socket that is connected already; it is closed on failure */
+int dfd_user_open_socket(int fd, const char *path, int patience_ms, struct dfd_device **out,
+			 struct dfd_error *err);
+
 #endif

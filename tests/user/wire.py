@@ -119,6 +119,8 @@ class Server:
             if all(map(os.path.exists, self.paths)) or self.process.poll() is not None:
                 break
             time.sleep(0.01)
+        if self.process.poll() is not None:
+            raise SystemExit(f"the server of {address} does not start")
         self.sanitized = "libasan" in pathlib.Path(f"/proc/{self.process.pid}/maps").read_text()
 
     def fds(self):
