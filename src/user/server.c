@@ -79,6 +79,7 @@ struct source {
  * @busy: the client has just had something to say
  * @events: what is polled for at the client
  * @since: nothing has gone on since then, as far as @seen_in and @seen_out tell
+ * @ring_polled: its eventfd wakes us, or need not
  * @next_awake: in the list of rings that are looked at
  * @ring_used: when there was a request; @ring_busy: or is right now
  */
@@ -177,7 +178,7 @@ static void forget_ring(struct export *e)
 		*at = e->next_awake;
 	e->ring_awake = false;
 	/* The client has the eventfd too, so closing it would not be enough. */
-	if (e->ring_polled)
+	if (e->ring_polled && !e->srv->polls)
 		epoll_ctl(e->srv->epoll_fd, EPOLL_CTL_DEL, e->session.ring.bell, NULL);
 	e->ring_polled = false;
 }
@@ -227,15 +228,14 @@ static void set_interest(struct export *e, bool more)
 /* A version was agreed on. Who polls does not need to be woken. */
 static int poll_ring(struct export *e)
 {
-	int ret;
+	int ret = 0;
 
 	if (e->ring_polled || !e->session.ring.shared)
 		return 0;
-	if (e->srv->polls) {
+	if (e->srv->polls)
 		ring_asleep(&e->session.ring, false);
-		return 0;
-	}
-	ret = poll_add(e->srv, e->session.ring.bell, &e->rings);
+	else
+		ret = poll_add(e->srv, e->session.ring.bell, &e->rings);
 	e->ring_polled = !ret;
 	return ret;
 }
