@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Either end is killed at any moment, and the other is right again. usage: kill.py DEVFD EDU"""
+"""Either end is killed at any moment, and the other is right again. usage: kill.py DEVFD EDU
+
+The median of the times has a limit. A single one may be longer: the machine has other work.
+"""
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -11,8 +15,32 @@ import time
 import wire
 
 DEVFD, EDU = sys.argv[1:]
-ROUNDS = 60
+CLIENTS, SERVERS = 140, 60
 SEED = 2011
+LIMIT, OUTLIER = 0.1, 2.0
+GROWTH_KIB = 512
+
+
+def judge(who, times):
+    median, worst = statistics.median(times), max(times)
+    print(f"{who} killed {len(times)} times: the other end is right again after {median * 1e3:.1f} ms "
+          f"(median), {worst * 1e3:.1f} ms (worst)")
+    assert median <= LIMIT and worst <= OUTLIER, (median, worst)
+
+
+def kill_a_client(server, rng):
+    driver = subprocess.Popen([EDU, "user:" + server.path, "10"], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)
+    time.sleep(rng.random() * 0.012)
+    driver.kill()
+    driver.wait()
+    since = time.monotonic()
+    client = wire.Client(server.path)
+    assert client.ask(wire.read(7, 4, 2))[32:] == b"\2\0"
+    passed = time.monotonic() - since
+    fds = server.fds()
+    client.close()
+    return passed, fds
 
 
 def clients(rng):
@@ -20,22 +48,21 @@ def clients(rng):
         first = wire.Client(server.path)
         fds = server.fds()
         first.close()
-        for _ in range(ROUNDS):
-            driver = subprocess.Popen([EDU, "user:" + server.path, "10"], stdout=subprocess.DEVNULL,
-                                      stderr=subprocess.DEVNULL)
-            time.sleep(rng.random() * 0.008)
-            driver.kill()
-            driver.wait()
-            since = time.monotonic()
-            client = wire.Client(server.path)
-            assert client.ask(wire.read(7, 4, 2))[32:] == b"\2\0"
-            assert time.monotonic() - since < 0.1
-            assert server.fds() == fds, (server.fds(), fds)
-            client.close()
+        for _ in range(10):  # what a heap needs at all
+            kill_a_client(server, rng)
+        memory, times = server.memory(), []
+        for _ in range(CLIENTS):
+            passed, now = kill_a_client(server, rng)
+            assert now == fds, (now, fds)
+            times.append(passed)
+        grown = server.memory() - memory
+        assert server.sanitized or grown <= GROWTH_KIB, f"{grown} KiB more"
+    judge("client", times)
 
 
 def servers(rng):
-    for _ in range(ROUNDS // 2):
+    times = []
+    for _ in range(SERVERS):
         server = wire.Server(DEVFD, "model:edu,latency=1000000")
         driver = subprocess.Popen([EDU, "user:" + server.path, "10"], stdout=subprocess.DEVNULL,
                                   stderr=subprocess.PIPE, text=True)
@@ -44,10 +71,11 @@ def servers(rng):
         server.process.wait()
         since = time.monotonic()
         _, err = driver.communicate(timeout=5)
+        times.append(time.monotonic() - since)
         assert driver.returncode in (0, 1) and err.count("\n") == driver.returncode, err
-        assert time.monotonic() - since < 0.5
         os.unlink(server.path)
         os.rmdir(server.dir)
+    judge("server", times)
 
 
 clients(random.Random(SEED))
