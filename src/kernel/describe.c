@@ -15,6 +15,7 @@
 #include "abi/vfio.h"
 #include "desc/fact.h"
 #include "kernel/describe.h"
+#include "kernel/ofnode.h"
 #include "pci/caps.h"
 #include "util/sysfs.h"
 
@@ -116,9 +117,47 @@ static void cut_hole(struct dfd_region *r, const struct hole *hole, struct dfd_a
 
 /* ---- what sysfs adds ---- */
 
+/**
+ * struct places - where regions and interrupts are, as sysfs has it
+ * @resources: of a PCI function
+ * @node: path of the device-tree node, "" without one
+ */
+struct places {
+	int dir;
+	struct function_resource resources[FUNCTION_NUM_RESOURCES];
+	char node[DFD_MAX_STRING + 1];
+};
+
+/* Where sysfs does not say, the addresses stay unknown. */
+static void find_places(int dir, enum dfd_bus bus, struct places *out)
+{
+	*out = (struct places){ .dir = dir };
+	if (bus == DFD_BUS_PCI)
+		function_resources(dir, out->resources, NULL);
+	else if (bus == DFD_BUS_DT && ofnode_path(dir, out->node, sizeof(out->node)))
+		out->node[0] = '\0';
+}
+
+/* Regions come in the order of `reg`; that of another size is another one. */
+static void place_region(const struct places *p, struct dfd_region *r)
+{
+	uint64_t addr, size;
+
+	if (r->index < FUNCTION_NUM_RESOURCES && p->resources[r->index].phys) {
+		r->has_phys = true;
+		r->phys_addr = p->resources[r->index].phys;
+	}
+	if (!p->node[0])
+		return;
+	r->dt = (struct dfd_dt_ref){ p->node, DFD_DT_REG, r->index };
+	if (!ofnode_reg(p->dir, p->node, r->index, &addr, &size) && size == r->size) {
+		r->has_phys = true;
+		r->phys_addr = addr;
+	}
+}
+
 static void add_regions(struct dfd_desc_builder *b, const struct dfd_desc *told,
-			const struct hole *hole,
-			const struct function_resource resources[FUNCTION_NUM_RESOURCES])
+			const struct hole *hole, const struct places *places)
 {
 	uint32_t count;
 	const struct dfd_region *regions = dfd_desc_regions(told, &count);
@@ -128,24 +167,45 @@ static void add_regions(struct dfd_desc_builder *b, const struct dfd_desc *told,
 		struct dfd_area areas[2];
 
 		cut_hole(&r, hole, areas);
-		if (r.index < FUNCTION_NUM_RESOURCES && resources[r.index].phys) {
-			r.has_phys = true;
-			r.phys_addr = resources[r.index].phys;
-		}
+		place_region(places, &r);
 		dfd_desc_add_region(b, &r);
 	}
 }
 
+static void add_irqs(struct dfd_desc_builder *b, const struct dfd_desc *told,
+		     const struct places *places)
+{
+	uint32_t count;
+	const struct dfd_irq *irqs = dfd_desc_irqs(told, &count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct dfd_irq irq = irqs[i];
+
+		if (places->node[0])
+			irq.dt = (struct dfd_dt_ref){ places->node, DFD_DT_INTERRUPTS, irq.index };
+		dfd_desc_add_irq(b, &irq);
+	}
+}
+
+/* As the source dtb: has it. */
+static void add_node(struct dfd_desc_builder *b, const struct places *places)
+{
+	char compatible[DFD_MAX_STRING + 1];
+
+	if (!places->node[0])
+		return;
+	dfd_desc_set_str(b, DFD_FACT_NAME, strrchr(places->node, '/') + 1);
+	if (!ofnode_compatible(places->dir, compatible, sizeof(compatible)))
+		dfd_desc_set_str(b, DFD_FACT_COMPATIBLE, compatible);
+}
+
 static void add_rest(struct dfd_desc_builder *b, const struct dfd_desc *told)
 {
-	uint32_t irqs, caps;
-	const struct dfd_irq *irq = dfd_desc_irqs(told, &irqs);
+	uint32_t caps;
 	const struct dfd_cap *cap = dfd_desc_caps(told, &caps);
 	uint64_t value;
 
 	dfd_desc_add_flags(b, dfd_desc_flags(told) & DFD_DEVICE_RESET);
-	for (uint32_t i = 0; i < irqs; i++)
-		dfd_desc_add_irq(b, &irq[i]);
 	for (uint32_t i = 0; i < caps; i++)
 		dfd_desc_add_cap(b, &cap[i]);
 	for (int i = 0; i < DFD_NUM_FACTS; i++) {
@@ -171,14 +231,16 @@ static int complete(const struct translator *t, int dir, const struct dfd_desc *
 		    const struct dfd_desc **out, struct dfd_error *err)
 {
 	struct dfd_desc_builder *b = dfd_desc_builder_new(dfd_desc_bus(told));
-	struct function_resource resources[FUNCTION_NUM_RESOURCES] = { 0 };
 	struct hole hole = find_hole(t, told);
+	struct places places;
 
-	/* Where sysfs does not say, the addresses stay unknown. */
-	function_resources(dir, resources, NULL);
-	add_regions(b, told, &hole, resources);
+	find_places(dir, dfd_desc_bus(told), &places);
+	add_regions(b, told, &hole, &places);
+	add_irqs(b, told, &places);
+	add_node(b, &places);
 	add_rest(b, told);
-	add_facts_of_sysfs(b, dir);
+	if (dfd_desc_bus(told) == DFD_BUS_PCI)
+		add_facts_of_sysfs(b, dir);
 	return dfd_desc_build(b, out, err);
 }
 

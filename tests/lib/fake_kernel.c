@@ -291,7 +291,8 @@ static int group_ioctl(unsigned long request, void *arg)
 		if (!iommu_set)
 			return -EINVAL;
 		snprintf(fake.name, sizeof(fake.name), "%s", (const char *)arg);
-		if (strncmp(arg, "0000:01:00.", 11) != 0 && strcmp(arg, FAKE_UUID) != 0)
+		if (strncmp(arg, "0000:01:00.", 11) != 0 && strcmp(arg, FAKE_UUID) != 0 &&
+		    strcmp(arg, FAKE_PLATFORM) != 0)
 			return -ENODEV;
 		return new_file(DEVICE, "device", false);
 	default:

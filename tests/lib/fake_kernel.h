@@ -108,8 +108,9 @@ extern const struct kernel_calls fake_calls;
 		0xfef00000, 0xffffffffffff                                                         \
 	}
 
-/* Devices are 0000:01:00.0 to .7, and this one. */
-#define FAKE_UUID "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"
+/* Devices are 0000:01:00.0 to .7, and these. */
+#define FAKE_UUID     "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"
+#define FAKE_PLATFORM "9000000.serial"
 
 /** fake_start() - everything as it should be, in front of a model such as "edu" */
 void fake_start(const char *model);
