@@ -29,9 +29,8 @@
 /* A client looks so long for an answer; the first part of it without letting others run. */
 #define SPIN_NS	 50000
 #define EAGER_NS 3000
-/* Looks at once, as fast as can be: a usual answer. Then looks between questions for the time. */
-#define EAGER_LOOKS 256
-#define LOOKS	    32
+/* Looks between two questions for the time. */
+#define LOOKS 32
 
 _Static_assert(sizeof(struct ring_request) == LINE_WORDS * 8, "one cache line");
 _Static_assert(sizeof(struct ring_response) == LINE_WORDS * 8, "one cache line");
@@ -182,13 +181,12 @@ static int64_t now_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-static int look(struct ring *r, struct ring_response *a, int times, bool pause)
+static int look(struct ring *r, struct ring_response *a)
 {
 	int ret = ring_answered(r, a);
 
-	while (!ret && --times > 0) {
-		if (pause)
-			ring_pause();
+	for (int i = 1; !ret && !r->crowded && i < LOOKS; i++) {
+		ring_pause();
 		ret = ring_answered(r, a);
 	}
 	return ret;
@@ -196,7 +194,7 @@ static int look(struct ring *r, struct ring_response *a, int times, bool pause)
 
 int ring_spin(struct ring *r, struct ring_response *a)
 {
-	int ret = look(r, a, r->crowded ? 1 : EAGER_LOOKS, false);
+	int ret = look(r, a);
 	int64_t start, passed = 0;
 
 	if (ret)
@@ -206,7 +204,7 @@ int ring_spin(struct ring *r, struct ring_response *a)
 		/* The server may be waiting for this very processor. */
 		if (r->crowded || passed > EAGER_NS)
 			sched_yield();
-		ret = look(r, a, r->crowded ? 1 : LOOKS, true);
+		ret = look(r, a);
 	}
 	return ret;
 }

@@ -49,7 +49,7 @@
 /* So long a ring is looked at after its last request. */
 #define RING_IDLE UINT64_C(50000)
 /* Looks at rings, or answers, before all others get their turn: a few microseconds. */
-#define RING_LOOKS   256
+#define RING_LOOKS   64
 #define RING_ANSWERS 32
 /* After that time whoever has called gets control again. */
 #define RING_TURN UINT64_C(1000000)
@@ -320,6 +320,8 @@ static void look_at_rings(struct dfd_server *srv)
 	int answers = 0;
 
 	for (int i = 0; i < RING_LOOKS && answers < RING_ANSWERS && !crowded; i++) {
+		/* Who looks without a pause takes the line from a client that is still writing. */
+		ring_pause();
 		for (struct export *e = srv->awake, *next; e; e = next) {
 			next = e->next_awake; /* the client may have to go */
 			answers += serve_ring(e);
