@@ -57,11 +57,25 @@ SPOILS = {
     "write of no memory": call(wire.DMA_WRITE, struct.pack("<QQ", 1 << 60, 4) + b"abcd"),
     "write of less": call(wire.DMA_WRITE, struct.pack("<QQ", 0x1000, 5) + b"abcd"),
     "a client's command": call(wire.RESET),
+    "read of nothing": call(wire.DMA_READ, struct.pack("<QQ", 0x1000, 0)),
+    "write that lies about its length": call(wire.DMA_WRITE, struct.pack("<QQ", 0x1000, 1 << 63) + bytes(8)),
+    "many reads of no memory": lambda data: wire.message(
+        wire.DMA_READ, struct.pack("<QQ", 1 << 60, 4096), 7) * 100 + data,
+    "no VERSION of its own": call(wire.VERSION, bytes(4)),
+    "all bits of the flags": changed(8, "<I", 0xffffffff),
+    "error with a body": lambda data: changed(8, "<I", 0x21)(changed(12, "<I", 5)(data)),
+    "one more byte": lambda data: changed(4, "<I", len(data) + 1)(data + b"x"),
+    "one byte less": lambda data: changed(4, "<I", len(data) - 1)(data[:-1]),
+    "index of another": changed(16 + 8, "<I", 3),
+    "chain behind the end": changed(16 + 12, "<I", 0xfffffff0),
+    "areas without end": changed(48 + 8, "<I", 0xffffffff),
+    "silent write of no memory": call(wire.DMA_WRITE, struct.pack("<QQ", 1 << 60, 4) + b"abcd", 0x10),
     "unknown command": call(99, bytes(100)),
     "silent command": call(99, bytes(100), 0x10),
 }
 # A client that lives on after them; the driver's output must then be right.
-HARMLESS = {"read of no memory", "read of too much", "read around the end", "short read",
+HARMLESS = {"read of nothing", "write that lies about its length", "many reads of no memory",
+            "no VERSION of its own", "silent write of no memory", "read of no memory", "read of too much", "read around the end", "short read",
             "write of no memory", "write of less", "a client's command", "unknown command",
             "silent command"}
 
@@ -138,30 +152,38 @@ def run(*command):
     return subprocess.run(command, capture_output=True, text=True, timeout=9)
 
 
+def spoiled(between, command, name, right):
+    """Return: what is wrong with how the client takes it, or None."""
+    try:
+        out = run(*command)
+    except subprocess.TimeoutExpired:
+        return "it hangs"
+    good = out.returncode in (0, 1) and out.stderr.count("\n") <= out.returncode
+    if name in HARMLESS and between.which:
+        good = good and out.stdout == right.stdout
+    return None if good else str(out)
+
+
 def main():
-    failed = 0
+    wrong = {name: [] for name in SPOILS}
     for model, command, step in (("model:shapes", [LSVFIO, "--via=both"], 3),
                                  ("model:edu", [EDU], 9)):
         with wire.Server(DEVFD, model) as server:
             between = Between(server)
             tail = ["10"] if command[0] == EDU else []
-            right = run(*command, "user:" + between.path + ",ring=off", *tail)
+            whole = [*command, "user:" + between.path + ",ring=off", *tail]
+            right = run(*whole)
             assert right.returncode == 0, right
             total = between.answers
             for name, between.spoil in SPOILS.items():
                 for between.which in range(0, total, step):
-                    try:
-                        out = run(*command, "user:" + between.path + ",ring=off", *tail)
-                    except subprocess.TimeoutExpired:
-                        print(f"{command[0]}: answer {between.which}: {name}: hangs")
-                        failed += 1
-                        continue
-                    good = out.returncode in (0, 1) and out.stderr.count("\n") <= out.returncode
-                    if name in HARMLESS and between.which:
-                        good = good and out.stdout == right.stdout
-                    if not good:
-                        print(f"{command[0]}: answer {between.which}: {name}: {out}")
-                        failed += 1
+                    why = spoiled(between, whole, name, right)
+                    if why:
+                        wrong[name].append(f"{command[0]}: answer {between.which}: {why}")
+    for name, found in wrong.items():
+        print("FAIL" if found else "ok  ", name, *found, sep="\n     " if found else " ")
+    failed = sum(map(bool, wrong.values()))
+    print(f"{len(wrong) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 
