@@ -14,12 +14,12 @@ DEAF = 5  # the one in which fdatasync does nothing
 
 
 class Test:
-    def __init__(self, tests, qemu, kernel, modules):
-        self.tests, self.qemu, self.kernel = tests, qemu, kernel
+    def __init__(self, name, tests, qemu, kernel, modules):
+        self.name, self.tests, self.qemu, self.kernel = name, tests, qemu, kernel
         wanted = tests.folder / "power-disk"
         wanted.write_bytes(os.urandom(user.DISK_SIZE))
         tests.expected.append(f"--file=/expect/disk={wanted}")
-        self.initrd = tests.initramfs("power", *modules)
+        self.initrd = tests.initramfs(name, *modules)
         self.image = tests.folder / "power.img"
         self.image.write_bytes(bytes(user.DISK_SIZE))
         self.lives = []
@@ -50,10 +50,10 @@ class Test:
         try:
             devices = user.SHARED + slots + user.as_option(self.begin())
             boot = machine.run(self.kernel, self.initrd, self.tests.append("power", user.APPEND),
-                               devices, self.tests.folder / "power", user.LIMIT, self.qemu,
+                               devices, self.tests.folder / self.name, user.LIMIT, self.qemu,
                                functions={"next": self.next})
         finally:
             for server in self.lives:
                 server.stop()
-        print(f"power: {self.kernel.name}: {boot.seconds:.1f} s")
-        self.tests.judge("power", boot)
+        print(f"{self.name}: {self.kernel.name}: {boot.seconds:.1f} s")
+        self.tests.judge(self.name, boot)

@@ -82,18 +82,18 @@ class Server:
 
 
 class Test:
-    def __init__(self, tests, qemu, kernel, modules):
-        self.tests, self.tally = tests, tests.tally
+    def __init__(self, name, tests, qemu, kernel, modules):
+        self.name, self.tests, self.tally = name, tests, tests.tally
         self.qemu, self.kernel = qemu, kernel
         self.servers = {}
         self.wanted = os.urandom(DISK_SIZE)
         self.image = tests.folder / "nvme.img"
         for path in (self.image, tests.folder / "own.img"):
             path.write_bytes(bytes(DISK_SIZE))
-        self.sent = tests.folder / "serial.txt"
+        self.sent = tests.folder / f"{name}-serial.txt"
         (tests.folder / "disk").write_bytes(self.wanted)
         tests.expected.append(f"--file=/expect/disk={tests.folder / 'disk'}")
-        self.initrd = tests.initramfs("user", *modules)
+        self.initrd = tests.initramfs(name, *modules)
 
     def serve(self):
         """All servers by name. The last is for the slot, the others go to addresses from 1 on."""
@@ -115,14 +115,14 @@ class Test:
         finally:
             status = {name: server.stop() for name, server in self.servers.items()}
         del status["nvme"]  # was killed
-        self.tally.check("user/servers-end", f"exit status {status}" if any(status.values())
+        self.tally.check(f"{self.name}/servers-end", f"exit status {status}" if any(status.values())
                          or None in status.values() else None)
 
     def parts(self):
         boot = self.part("reboot", "intel_iommu=on", SHARED + IOMMU + REBOOT + OWN)
-        self.tally.check("user-reboot/killed", None if boot.status == -signal.SIGKILL
+        self.tally.check(f"{self.name}-reboot/killed", None if boot.status == -signal.SIGKILL
                          else f"QEMU's exit status is {boot.status}")
-        self.compare("user-reboot/serial-sent", self.sent, self.wanted[:SERIAL_SIZE])
+        self.compare(f"{self.name}-reboot/serial-sent", self.sent, self.wanted[:SERIAL_SIZE])
         for name in ("edu", "hot"):
             self.drive(name)
         self.part("messages", "intel_iommu=off", [])
@@ -131,7 +131,7 @@ class Test:
     def part(self, name, append, devices, killed=frozenset()):
         """One QEMU on all servers. All but the killed ones, and the image, are well after it."""
         append = self.tests.append("user", f"devfd.part={name} {APPEND} {append}")
-        name = f"user-{name}"
+        name = f"{self.name}-{name}"
         *fixed, hot = self.servers.values()
         for addr, server in enumerate(fixed, 1):
             devices = devices + server.device(addr=str(addr))
@@ -153,7 +153,7 @@ class Test:
                                str(self.tests.n), str(self.tests.seed)], capture_output=True,
                               cwd=self.tests.folder, timeout=LIMIT)
         wanted = (self.tests.folder / "edu").read_bytes()
-        self.tally.check(f"user/{name}-next-driver", None if done.stdout == wanted
+        self.tally.check(f"{self.name}/{name}-next-driver", None if done.stdout == wanted
                          else f"exit status {done.returncode}: {done.stderr.decode()}")
 
     def compare(self, name, path, wanted):
