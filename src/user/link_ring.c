@@ -82,7 +82,7 @@ static int exchange(struct link *l, struct ring_request *q, struct ring_response
 	if (ret)
 		return ret;
 	q->position = l->conn.sent;
-	ring_ask(&l->ring, q);
+	ring_ask(&l->ring, q, q->command == USER_REGION_WRITE ? q->access.count : 0);
 	ret = await_answer(l, a);
 	if (ret > 0)
 		ret = catch_up(l, a->position);

@@ -41,11 +41,11 @@ struct ring_request {
  */
 struct ring_response {
 	uint32_t seq;
-	uint32_t error;
+	uint16_t error;
+	uint16_t cpu;
 	uint64_t position;
 	uint8_t data[RING_MAX_DATA];
-	uint16_t cpu;
-	uint8_t unused[14];
+	uint8_t unused[16];
 };
 
 /**
@@ -96,8 +96,12 @@ void ring_finish(struct ring *r);
 
 /* ---- the client ---- */
 
-/** ring_ask() - publish a request, and wake the server where it sleeps; @q->seq is filled in */
-void ring_ask(struct ring *r, struct ring_request *q);
+/**
+ * ring_ask() - publish a request, and wake the server where it sleeps
+ * @q: its seq and cpu are filled in
+ * @len: of the data, at most RING_MAX_DATA
+ */
+void ring_ask(struct ring *r, struct ring_request *q, uint32_t len);
 
 /** ring_answered() - Return: 1 with the answer to the last request, 0 not yet, -EPROTO */
 int ring_answered(struct ring *r, struct ring_response *a);
@@ -116,8 +120,12 @@ void ring_wait(struct ring *r, unsigned int ms);
 /** ring_asked() - Return: 1 with a request that is not answered, 0 for none, -EPROTO */
 int ring_asked(struct ring *r, struct ring_request *q);
 
-/** ring_answer() - answer the request that ring_asked() has found; @a->seq is filled in */
-void ring_answer(struct ring *r, struct ring_response *a);
+/**
+ * ring_answer() - answer the request that ring_asked() has found
+ * @a: its seq and cpu are filled in
+ * @len: of the data, at most RING_MAX_DATA
+ */
+void ring_answer(struct ring *r, struct ring_response *a, uint32_t len);
 
 /** ring_look() - have the client read the socket before it is answered */
 void ring_look(struct ring *r);

@@ -58,12 +58,12 @@ static void *answer_all(void *arg)
 		ring_asleep(r, done % 64 == 63);
 		while (!ring_asked(r, &q))
 			ring_pause();
-		a.error = (uint32_t)q.access.offset;
+		a.error = (uint16_t)q.access.offset;
 		a.position = q.position;
 		memcpy(a.data, q.data, sizeof(a.data));
 		if (done % 1000 == 500)
 			usleep(200); /* long enough for the client to sleep */
-		ring_answer(r, &a);
+		ring_answer(r, &a, RING_MAX_DATA);
 	}
 	return NULL;
 }
@@ -90,10 +90,10 @@ static void test_both_ends(void **state)
 		struct ring_request q = { .position = i * UINT64_C(3), .access.offset = i };
 
 		memset(q.data, (int)(i % 251), sizeof(q.data));
-		ring_ask(&client, &q);
+		ring_ask(&client, &q, RING_MAX_DATA);
 		while (!ring_spin(&client, &a))
 			ring_wait(&client, 10);
-		assert_int_equal(a.error, i);
+		assert_int_equal(a.error, (uint16_t)i);
 		assert_int_equal(a.position, i * UINT64_C(3));
 		assert_memory_equal(a.data, q.data, sizeof(q.data));
 	}
@@ -249,7 +249,7 @@ static void dupe_end(struct dupe *d)
 static void random_response(struct dupe *d)
 {
 	struct ring_response a = { .seq = (uint32_t)near(d->link.ring.seq + 1),
-				   .error = (uint32_t)near(0),
+				   .error = (uint16_t)near(0),
 				   .position = near(d->link.conn.in_position),
 				   .cpu = (uint16_t)random64() };
 

@@ -82,8 +82,8 @@ int session_ring(struct session *s)
 	s->in_request = false;
 	if (ret)
 		session_refused(s, q.command, ret);
-	a.error = ret > -4096 ? (uint32_t)-ret : EIO;
-	ring_answer(&s->ring, &a);
+	a.error = ret > -4096 ? (uint16_t)-ret : EIO;
+	ring_answer(&s->ring, &a, ret || q.command != USER_REGION_READ ? 0 : q.access.count);
 	ret = session_release(s);
 	return ret ? ret : 1;
 }
