@@ -21,6 +21,21 @@ extern "C" {
 struct dfd_host;
 
 /**
+ * struct dfd_doorbell - a write to a register for which an eventfd may stand
+ * @value: what is written
+ *
+ * A write that says all by its coming, and the same whether it comes once or twice in a row: an
+ * eventfd that is signalled again before anybody looked says no more than one that was signalled
+ * once.
+ */
+struct dfd_doorbell {
+	uint32_t region;
+	uint32_t size; /* 1, 2, 4 or 8 bytes */
+	uint64_t offset;
+	uint64_t value;
+};
+
+/**
  * struct dfd_device_ops - driver to device
  * @size: sizeof(struct dfd_device_ops), so that the table can grow
  * @name: what kind of device this is, for messages
@@ -60,6 +75,9 @@ struct dfd_device_ops {
 	void (*timer)(struct dfd_device *dev, unsigned int id);
 	/** Free what the device owns, its private data included. */
 	void (*close)(struct dfd_device *dev);
+	/** Writes that may be signalled; a server offers them to clients. */
+	const struct dfd_doorbell *doorbells;
+	uint32_t num_doorbells;
 };
 
 /**

@@ -282,6 +282,14 @@ int dfd_device_service(struct dfd_device *dev)
 	return ret;
 }
 
+const struct dfd_doorbell *device_doorbells(const struct dfd_device *dev, uint32_t *count)
+{
+	const struct dfd_device_ops *ops = dev->ops;
+
+	*count = ops->size >= sizeof(*ops) ? ops->num_doorbells : 0;
+	return *count ? ops->doorbells : NULL;
+}
+
 bool dfd_device_quiet(struct dfd_device *dev)
 {
 	bool quiet;

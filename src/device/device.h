@@ -53,6 +53,9 @@ void device_enter(struct dfd_device *dev);
 /** device_leave() - run what the operation deferred and release the lock */
 void device_leave(struct dfd_device *dev);
 
+/** device_doorbells() - what the device names, if it knows of doorbells at all */
+const struct dfd_doorbell *device_doorbells(const struct dfd_device *dev, uint32_t *count);
+
 /**
  * dfd_device_quiet() - is the device sure to need no service before the next operation on it?
  *

@@ -298,6 +298,12 @@ static void edu_close(struct dfd_device *dev)
 	free(dfd_device_priv(dev));
 }
 
+/* Start the DMA engine, with an interrupt at the end; while it runs it is not started again. */
+static const struct dfd_doorbell edu_doorbells[] = {
+	{ DFD_PCI_BAR0, 8, REG_DMA_COMMAND, DMA_RUN | DMA_IRQ },
+	{ DFD_PCI_BAR0, 8, REG_DMA_COMMAND, DMA_RUN | DMA_IRQ | DMA_TO_MEMORY },
+};
+
 static const struct dfd_device_ops edu_ops = {
 	.size = sizeof(edu_ops),
 	.name = "edu",
@@ -306,6 +312,8 @@ static const struct dfd_device_ops edu_ops = {
 	.timer = edu_timer,
 	.reset = edu_reset,
 	.close = edu_close,
+	.doorbells = edu_doorbells,
+	.num_doorbells = sizeof(edu_doorbells) / sizeof(*edu_doorbells),
 };
 
 /* ---- making one ---- */

@@ -72,6 +72,21 @@ struct user_io_fds {
 	uint32_t count;
 };
 
+/**
+ * struct user_io_fd - follows user_io_fds, @count times: what an fd stands for
+ * @type: 0, an eventfd; @flags: of KVM's ioeventfds
+ */
+struct user_io_fd {
+	uint64_t offset;
+	uint64_t size;
+	uint32_t fd_index;
+	uint32_t type;
+	uint32_t flags;
+	uint32_t padding;
+	uint64_t value;
+};
+#define USER_IO_FD_DATAMATCH UINT32_C(1)
+
 /** struct user_access - of REGION_READ and REGION_WRITE; data follow */
 struct user_access {
 	uint64_t offset;

@@ -61,6 +61,7 @@ enum source_kind {
 	SOURCE_CLIENT,
 	SOURCE_DEVICE,
 	SOURCE_RING,
+	SOURCE_BELLS,
 	SOURCE_TICK,
 	SOURCE_STOP
 };
@@ -92,7 +93,7 @@ struct export
 	char name[108];
 	int listener;
 	bool paused;
-	struct source listens, talks, works, rings;
+	struct source listens, talks, works, rings, bells;
 	bool has_client;
 	bool failed, busy;
 	uint64_t served;
@@ -100,6 +101,7 @@ struct export
 	uint32_t events;
 	uint64_t since, seen_in, seen_out;
 	struct export *next_awake;
+	bool bells_polled;
 	bool ring_polled, ring_awake, ring_busy;
 	uint64_t ring_used;
 };
@@ -189,7 +191,7 @@ static void drop(struct export *e, const char *why)
 	say(e, why ? DFD_SERVE_ERROR : DFD_SERVE_INFO, "the client %s",
 	    why ? why : "has gone; the device is reset");
 	session_end(&e->session);
-	e->has_client = false;
+	e->has_client = e->bells_polled = false;
 	e->served++;
 	tick_while_needed(e->srv);
 }
@@ -263,6 +265,18 @@ static int ring_after_socket(struct export *e)
 	return ret < 0 ? ret : 0;
 }
 
+/* It is in the epoll fd of the server until the session closes it. */
+static int poll_bells(struct export *e)
+{
+	int ret;
+
+	if (e->bells_polled || !e->session.bells.open)
+		return 0;
+	ret = poll_add(e->srv, e->session.bells.epoll_fd, &e->bells);
+	e->bells_polled = !ret;
+	return ret;
+}
+
 /* Take requests, send answers. @ret: as conn_receive() */
 static void answer(struct export *e, int ret)
 {
@@ -271,6 +285,9 @@ static void answer(struct export *e, int ret)
 
 	if (ret > 0 || ret == -EAGAIN)
 		more = session_handle(&e->session);
+	session_bells_run(&e->session);
+	if (!more)
+		more = poll_bells(e);
 	if (!more)
 		more = ring_after_socket(e);
 	if (conn_queued(c)) {
@@ -296,6 +313,14 @@ static void talk(struct export *e, bool readable)
 
 	if (e->has_client)
 		answer(e, readable && !session_blocked(&e->session) ? conn_receive(c) : 1);
+}
+
+static void serve_bells(struct export *e)
+{
+	if (!e->has_client || !e->session.bells.open)
+		return;
+	session_bells_take(&e->session);
+	talk(e, true);
 }
 
 /* ---- rings ---- */
@@ -517,6 +542,9 @@ static int wait_for_events(struct dfd_server *srv, int timeout_ms)
 		case SOURCE_RING:
 			serve_ring(source->export);
 			break;
+		case SOURCE_BELLS:
+			serve_bells(source->export);
+			break;
 		case SOURCE_TICK:
 			tick(srv);
 			break;
@@ -547,8 +575,8 @@ static bool alone(const struct dfd_server *srv)
 	const struct export *e = srv->exports;
 
 	return e && !e->next && e->has_client && e->busy && e->events == EPOLLIN &&
-	       e->session.agreed && !e->session.ring.shared && !e->session.slots_used &&
-	       dfd_device_quiet(e->target.dev);
+	       e->session.agreed && !e->session.ring.shared && !e->session.bells.open &&
+	       !e->session.slots_used && dfd_device_quiet(e->target.dev);
 }
 
 static int wait_for_one(struct dfd_server *srv)
@@ -695,6 +723,7 @@ static int export_new(struct dfd_server *srv, struct dfd_device *dev, int fd, co
 	e->talks = (struct source){ SOURCE_CLIENT, e };
 	e->works = (struct source){ SOURCE_DEVICE, e };
 	e->rings = (struct source){ SOURCE_RING, e };
+	e->bells = (struct source){ SOURCE_BELLS, e };
 	ret = target_init(&e->target, dev, err);
 	if (!ret) {
 		ret = watch_device(e);
@@ -745,7 +774,10 @@ void dfd_server_remove(struct dfd_server *srv, const struct dfd_device *dev)
 		if (e->target.dev != dev)
 			continue;
 		*at = e->next;
-		/* The client and the listener leave the epoll fd as they are closed. */
+		if (e->has_client)
+			drop(e, "was sent away: its device is served no more");
+		/* Somebody else may have the listener too, so closing it would not be enough. */
+		epoll_ctl(srv->epoll_fd, EPOLL_CTL_DEL, e->listener, NULL);
 		if (!srv->polls && !e->failed)
 			epoll_ctl(srv->epoll_fd, EPOLL_CTL_DEL, dfd_device_poll_fd(e->target.dev),
 				  NULL);

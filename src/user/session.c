@@ -158,19 +158,36 @@ static int do_irq_info(struct session *s, struct message *m, struct reply *r)
 	return reply_put(s, r, &info, sizeof(info));
 }
 
-/* No region has any. */
+/* Fds go only with a whole answer. */
 static int do_io_fds(struct session *s, struct message *m, struct reply *r)
 {
+	struct user_io_fd list[MAX_BELLS];
 	struct user_io_fds io;
-	int ret = get_fixed(m, &io, sizeof(io));
+	size_t bytes;
+	uint32_t room;
+	int ret = get_fixed(m, &io, sizeof(io)), count;
 
 	if (ret)
 		return ret;
 	if (io.argsz < sizeof(io) || io.flags || io.count ||
 	    !dfd_desc_region(dfd_device_desc(s->target->dev), io.index))
 		return -EINVAL;
-	io.argsz = sizeof(io);
-	return reply_put(s, r, &io, sizeof(io));
+	count = session_bells_list(s, io.index, list, r->fds);
+	if (count < 0)
+		return count;
+	room = io.argsz;
+	bytes = (size_t)count * sizeof(*list);
+	io.argsz = (uint32_t)(sizeof(io) + bytes);
+	io.count = (uint32_t)count;
+	if (room < io.argsz)
+		return reply_put(s, r, &io, sizeof(io));
+	ret = reply_room(s, r, io.argsz);
+	if (ret)
+		return ret;
+	memcpy(r->body, &io, sizeof(io));
+	memcpy(r->body + sizeof(io), list, bytes);
+	r->num_fds = io.count;
+	return 0;
 }
 
 /* ---- memory ---- */
@@ -319,6 +336,7 @@ static int do_reset(struct session *s, struct message *m, struct reply *r)
 {
 	(void)m;
 	(void)r;
+	session_bells_drop(s);
 	session_dma_cancel(s, 0, UINT64_MAX);
 	return dfd_device_reset(s->target->dev);
 }
@@ -559,6 +577,7 @@ void session_end(struct session *s)
 		dfd_region_write(dev, DFD_PCI_CONFIG, 4, &off, sizeof(off));
 	session_dma_finish(s);
 	irqs_off(dev);
+	session_bells_finish(s);
 	ring_finish(&s->ring);
 	conn_finish(&s->conn);
 }

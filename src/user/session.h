@@ -49,6 +49,24 @@ struct dma_slot {
 	uint8_t *buf;
 };
 
+#define MAX_BELLS USER_MAX_FDS
+
+/**
+ * struct bells - eventfds that stand for writes, in the order in which the device names them
+ * @open: the others mean something
+ * @epoll_fd: has all of them
+ * @rung: bit n: the nth was, and the write is yet to be done
+ * @after: up to there what the client has sent by the socket comes first
+ */
+struct bells {
+	bool open;
+	int epoll_fd;
+	int fds[MAX_BELLS];
+	unsigned int count;
+	uint32_t rung;
+	uint64_t after;
+};
+
 /**
  * struct session - a client and what it has set up
  * @agreed: the version is agreed on
@@ -60,6 +78,7 @@ struct dma_slot {
  * @dma_patience: for each answer, in ns
  * @refused: requests in a row that we do not know
  * @ring: for registers, if the client wants one
+ * @bells: for writes, if the client has asked
  */
 struct session {
 	const struct target *target;
@@ -75,6 +94,7 @@ struct session {
 	bool in_request;
 	unsigned int refused;
 	struct ring ring;
+	struct bells bells;
 	void (*log)(void *ctx, const char *text);
 	void *log_ctx;
 };
@@ -115,6 +135,22 @@ void session_refused(struct session *s, uint32_t command, int error);
  * Return: 1 when one was answered; 0 when not; a negative errno when the client must go.
  */
 int session_ring(struct session *s);
+
+/* session_bells.c */
+
+/** session_bells_list() - what fds stand for in @region. Return: how many, or a negative errno */
+int session_bells_list(struct session *s, uint32_t region, struct user_io_fd list[MAX_BELLS],
+		       int fds[MAX_BELLS]);
+
+/** session_bells_take() - some were rung */
+void session_bells_take(struct session *s);
+
+/** session_bells_run() - do the writes, if nothing comes before them */
+void session_bells_run(struct session *s);
+
+/** session_bells_drop() - forget what was rung */
+void session_bells_drop(struct session *s);
+void session_bells_finish(struct session *s);
 
 /* session_dma.c */
 
