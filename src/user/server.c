@@ -490,7 +490,7 @@ static void look_at(struct export *e, uint64_t now)
 		e->since = now;
 		e->seen_in = c->in_position;
 		e->seen_out = c->sent;
-		conn_trim(c);
+		session_trim(&e->session);
 	} else if (now - e->since > (e->session.agreed ? patience->stall : patience->version)) {
 		drop(e, "was sent away: it has stopped in the middle");
 	}

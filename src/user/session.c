@@ -552,6 +552,13 @@ void session_start(struct session *s, const struct target *target, int fd)
 	conn_init(&s->conn, fd);
 }
 
+void session_trim(struct session *s)
+{
+	conn_trim(&s->conn);
+	if (s->later.start == s->later.end)
+		buf_finish(&s->later);
+}
+
 static void irqs_off(struct dfd_device *dev)
 {
 	const struct dfd_desc *desc = dfd_device_desc(dev);

@@ -136,6 +136,9 @@ void session_refused(struct session *s, uint32_t command, int error);
  */
 int session_ring(struct session *s);
 
+/** session_trim() - give memory back while nothing is under way */
+void session_trim(struct session *s);
+
 /* session_bells.c */
 
 /** session_bells_list() - what fds stand for in @region. Return: how many, or a negative errno */

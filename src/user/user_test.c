@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include <devfd/devfd.h>
 
+#include "alloc.h"
 #include "user/listen.h"
 #include "user/patience.h"
 #include "user/version.h"
@@ -228,6 +230,85 @@ static void test_silence(void **state)
 	both_stop(&b);
 }
 
+/* ---- memory ---- */
+
+static void serve_for(struct dfd_server *srv, int ms)
+{
+	struct pollfd p = { .fd = dfd_server_poll_fd(srv), .events = POLLIN };
+
+	while (poll(&p, 1, ms) == 1)
+		assert_int_equal(dfd_server_service(srv), 0);
+}
+
+static void exchange(struct dfd_server *srv, int fd, const void *call, size_t len, size_t want)
+{
+	static uint8_t answer[USER_MAX_MESSAGE];
+	ssize_t n;
+
+	for (size_t sent = 0; sent < len; sent += (size_t)n) {
+		n = send(fd, (const uint8_t *)call + sent, len - sent, 0);
+		assert_true(n > 0 || errno == EAGAIN);
+		n = n < 0 ? 0 : n;
+		assert_int_equal(dfd_server_service(srv), 0);
+	}
+	for (size_t got = 0; got < want; got += (size_t)n) {
+		n = recv(fd, answer, want - got, 0);
+		assert_true(n > 0 || (n < 0 && errno == EAGAIN));
+		n = n < 0 ? 0 : n;
+		assert_int_equal(dfd_server_service(srv), 0);
+	}
+}
+
+/* What a client that does nothing holds, after it has sent and received all that it may. */
+static void test_idle_memory(void **state)
+{
+	static const struct patience usual = { 5000000000, 10000000000, 10000000000, 2000000 };
+	static const struct user_header refused = { .command = USER_FEATURE,
+						    .size = USER_MAX_MESSAGE };
+	static uint8_t big[USER_MAX_MESSAGE];
+	static struct {
+		struct user_header head;
+		struct user_access a;
+	} many[4096];
+	const struct {
+		struct user_header head;
+		struct user_version version;
+	} hello = { { .command = USER_VERSION, .size = sizeof(hello) }, { 0 } };
+	struct dfd_device *dev;
+	struct dfd_server *srv;
+	char dir[] = "/tmp/devfd-idle-XXXXXX", path[64];
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/sock", dir);
+	assert_int_equal(dfd_open("model:edu", &dev, NULL), 0);
+	assert_int_equal(dfd_server_new(&srv), 0);
+	dfd_server_set_patience(srv, &usual);
+	dfd_alloc_reset();
+	assert_int_equal(dfd_server_add(srv, dev, path, 0600, NULL), 0);
+	fd = user_connect(path);
+	assert_true(fd >= 0);
+	exchange(srv, fd, &hello, sizeof(hello), sizeof(hello));
+	memcpy(big, &refused, sizeof(refused));
+	exchange(srv, fd, big, sizeof(big), sizeof(refused));
+	for (size_t i = 0; i < 4096; i++) {
+		many[i].head =
+			(struct user_header){ .command = USER_REGION_READ, .size = sizeof(*many) };
+		many[i].a = (struct user_access){ 0, DFD_PCI_CONFIG, 256 };
+	}
+	exchange(srv, fd, many, sizeof(many), sizeof(many) + 4096 * 256);
+	assert_true(dfd_alloc.peak > USER_MAX_DATA * 3 / 2);
+	for (int i = 0; i < 10; i++)
+		serve_for(srv, 1);
+	print_message("%zu bytes while idle\n", dfd_alloc.live);
+	assert_true(dfd_alloc.live <= 65536);
+	close(fd);
+	dfd_server_free(srv);
+	dfd_device_close(dev);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 static void test_silent_server(void **state)
 {
 	char dir[] = "/tmp/devfd-silent-XXXXXX", path[64];
@@ -297,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_server_gone),
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_silent_server),
+		cmocka_unit_test(test_idle_memory),
 		cmocka_unit_test(test_answer_is_never_longer),
 		cmocka_unit_test(test_limits),
 	};

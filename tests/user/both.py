@@ -31,6 +31,13 @@ def same_output():
                 assert (here.stdout, here.returncode) == (there.stdout, there.returncode), there
 
 
+def twice():
+    """What is served can be served again. Memory of the driver is a file, and goes all the way."""
+    with wire.Server(DEVFD, "model:edu") as near, wire.Server(DEVFD, "user:" + near.path) as far:
+        here, there = (run(EDU, a, "10") for a in ("model:edu", "user:" + far.path))
+        assert (here.stdout, here.returncode) == (there.stdout, there.returncode), there
+
+
 def views_agree():
     for model in "model:edu,msix", "model:shapes", "model:pl011":
         with wire.Server(DEVFD, model) as server:
@@ -206,6 +213,7 @@ def refusals():
 
 
 same_output()
+twice()
 views_agree()
 second_client()
 places()
