@@ -56,6 +56,21 @@ _devfd_trim() { # WORD
 	COMPREPLY=("${COMPREPLY[@]#"$before"}")
 }
 
+# What devfd bind and its kind take.
+_devfd_functions() { # VERB WORD
+	local names="--dry-run --verbose --help"
+	case $1 in
+	bind) names+=" --group --force" ;;
+	unbind) names+=" --force" ;;
+	esac
+	if [[ $2 != -* && $1 == restore ]]; then
+		names=$(sed -n 's/^\([^\t]*\)\t.*/\1/p' /run/devfd/drivers 2>/dev/null)
+	elif [[ $2 != -* ]]; then
+		names=$(cd /sys/bus/pci/devices 2>/dev/null && printf '%s ' *)
+	fi
+	COMPREPLY=($(compgen -W "$names" -- "$2"))
+}
+
 _lsvfio() {
 	local word
 	word=$(_devfd_word)
@@ -83,6 +98,8 @@ _devfd() {
 		COMPREPLY=($(compgen -W "$verbs --help --version" -- "$word"))
 	elif [[ $word == *=* ]]; then
 		_devfd_addresses "${word%%=*}=" "${word#*=}"
+	elif [[ $COMP_LINE =~ ^devfd\ (bind|unbind|restore)\  ]]; then
+		_devfd_functions "${BASH_REMATCH[1]}" "$word"
 	elif [[ $COMP_LINE == "devfd serve "* && $word == -* ]]; then
 		COMPREPLY=($(compgen -W "--socket --mode --once --poll --log --help" -- "$word"))
 	elif [[ $word == -* ]]; then

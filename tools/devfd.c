@@ -10,8 +10,11 @@ static int help(int argc, char **argv);
 
 /* A new verb: its file, its prototype in verbs.h and a line here. */
 static const struct verb verbs[] = {
+	{ "bind", devfd_bind, "give PCI functions to VFIO" },
+	{ "restore", devfd_restore, "give PCI functions back to the drivers they had" },
 	{ "run", devfd_run, "run a program that finds devices at paths" },
 	{ "serve", devfd_serve, "serve a device to other processes (vfio-user)" },
+	{ "unbind", devfd_unbind, "take PCI functions from their drivers" },
 	{ "help", help, "list the verbs, or explain one" },
 };
 #define NUM_VERBS (sizeof(verbs) / sizeof(*verbs))

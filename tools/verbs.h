@@ -15,7 +15,10 @@ struct verb {
 	const char *help;
 };
 
+int devfd_bind(int argc, char **argv);
+int devfd_restore(int argc, char **argv);
 int devfd_run(int argc, char **argv);
 int devfd_serve(int argc, char **argv);
+int devfd_unbind(int argc, char **argv);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef DEVFD_DEVFD_H
 #define DEVFD_DEVFD_H
 
+#include <devfd/bind.h>
 #include <devfd/desc.h>
 #include <devfd/device.h>
 #include <devfd/enumerate.h>
