@@ -82,9 +82,12 @@ static void raw_run(void *ctx, unsigned int rounds)
 
 static struct bench_side raw_start(struct raw *r, unsigned int core, void (*fn)(void *ctx))
 {
+	const int room = RIG_MAX;
 	int pair[2];
 
 	bench_must(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "socketpair");
+	for (int i = 0; i < 2; i++) /* as the library does */
+		setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	r->fd = pair[1];
 	r->pid = bench_child(core, fn, r);
 	close(pair[1]);

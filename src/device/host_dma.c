@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/dma_answer.h"
 #include "device/host.h"
 #include "util/eventfd.h"
 
@@ -343,30 +344,76 @@ int host_dma_write(struct dfd_host *host, uint64_t iova, const void *buf, size_t
 	return transfer(from_base(host), iova, NULL, buf, len, done, ctx);
 }
 
-void dfd_dma_complete(struct dfd_dma_token token, int status, const void *data, size_t len)
+/* The request that waits for this answer, or NULL. The lock of requests is held. */
+static struct dma_request *waiting(struct model_host *h, struct dfd_dma_token token)
 {
-	struct model_host *h = token.dev->model;
-
-	pthread_mutex_lock(&h->requests_lock);
 	for (unsigned int i = 0; i < DFD_MAX_DMA_INFLIGHT; i++) {
 		struct dma_request *r = &h->requests[i];
 
-		if (r->state != REQUEST_SENT || r->id != token.id)
-			continue;
-		if (r->buf && !status) {
-			if (data && len == r->len)
-				memcpy(r->buf, data, len);
-			else
-				status = -EPROTO;
-		}
-		r->status = status;
-		r->state = REQUEST_ANSWERED;
-		atomic_fetch_add(&h->answers, 1);
+		if (r->state == REQUEST_SENT && r->id == token.id)
+			return r;
+	}
+	return NULL;
+}
+
+static void set_answered(struct model_host *h, struct dma_request *r, int status)
+{
+	r->status = status;
+	r->state = REQUEST_ANSWERED;
+	atomic_fetch_add(&h->answers, 1);
+}
+
+void dfd_dma_complete(struct dfd_dma_token token, int status, const void *data, size_t len)
+{
+	struct model_host *h = token.dev->model;
+	struct dma_request *r;
+
+	pthread_mutex_lock(&h->requests_lock);
+	r = waiting(h, token);
+	if (r && r->buf && !status) {
+		if (data && len == r->len)
+			memcpy(r->buf, data, len);
+		else
+			status = -EPROTO;
+	}
+	if (r) {
+		set_answered(h, r, status);
 		if (h->kick_fd >= 0)
 			dfd_eventfd_signal(h->kick_fd);
-		break;
 	}
 	pthread_mutex_unlock(&h->requests_lock);
+}
+
+/* The buffer is the model's until the request is over, which takes the lock of the device. */
+ssize_t dma_answer_into(struct dfd_dma_token token, size_t offset,
+			ssize_t (*fill)(void *ctx, void *at), void *ctx)
+{
+	struct model_host *h = token.dev->model;
+	const struct dma_request *r;
+	ssize_t ret = -ECANCELED;
+
+	pthread_mutex_lock(&token.dev->lock);
+	pthread_mutex_lock(&h->requests_lock);
+	r = waiting(h, token);
+	pthread_mutex_unlock(&h->requests_lock);
+	if (r)
+		ret = fill(ctx, (uint8_t *)r->buf + offset);
+	pthread_mutex_unlock(&token.dev->lock);
+	return ret;
+}
+
+void dma_answer_done(struct dfd_dma_token token, int status)
+{
+	struct model_host *h = token.dev->model;
+	struct dma_request *r;
+
+	pthread_mutex_lock(&h->requests_lock);
+	r = waiting(h, token);
+	if (r)
+		set_answered(h, r, status);
+	pthread_mutex_unlock(&h->requests_lock);
+	device_enter(token.dev);
+	device_leave(token.dev);
 }
 
 /* Take a request out of its slot: the oldest of those that @wanted accepts. */

@@ -97,7 +97,7 @@ void conn_trim(struct conn *c)
 
 bool conn_partial(const struct conn *c)
 {
-	return c->in.start != c->in.end;
+	return c->in.start != c->in.end || c->bulk.left;
 }
 
 uint64_t conn_received(const struct conn *c)
@@ -107,7 +107,7 @@ uint64_t conn_received(const struct conn *c)
 
 size_t conn_queued(const struct conn *c)
 {
-	return c->out.end - c->out.start;
+	return c->out.end - c->out.start + c->tail_len;
 }
 
 /* ---- receiving ---- */
@@ -212,6 +212,37 @@ static size_t wanted(const struct conn *c)
 	return 1;
 }
 
+static int receive_bulk(struct conn *c)
+{
+	ssize_t n = c->bulk.receive(c->bulk.ctx, c->fd, c->bulk.left);
+
+	if (n > 0) {
+		c->in_position += (size_t)n;
+		c->bulk.left -= (size_t)n;
+	}
+	return n > 0 ? 1 : (int)n;
+}
+
+bool conn_peek(const struct conn *c, void *at, size_t len)
+{
+	if (c->in.end - c->in.start < len)
+		return false;
+	memcpy(at, c->in.data + c->in.start, len);
+	return true;
+}
+
+size_t conn_begin_bulk(struct conn *c, size_t fixed, const uint8_t **rest)
+{
+	size_t have = c->in.end - c->in.start, front = sizeof(struct user_header) + fixed;
+
+	if (c->num_fds && c->fds_position == c->in_position)
+		close_fds(c->fds, &c->num_fds);
+	*rest = c->in.data + c->in.start + front;
+	c->in_position += have;
+	buf_consume(&c->in, have);
+	return have - front;
+}
+
 static int receive(struct conn *c, int flags)
 {
 	union {
@@ -227,6 +258,8 @@ static int receive(struct conn *c, int flags)
 	ssize_t n;
 	int ret;
 
+	if (c->bulk.left)
+		return receive_bulk(c);
 	if (!buf_reserve(&c->in, wanted(c)))
 		return -ENOMEM;
 	iov = (struct iovec){ c->in.data + c->in.end, c->in.room - c->in.end };
@@ -286,7 +319,22 @@ void message_done(struct message *m)
 
 uint8_t *conn_reserve(struct conn *c, size_t len)
 {
+	if (c->tail_len) {
+		uint8_t *at = buf_reserve(&c->out, c->tail_len + len);
+
+		if (!at)
+			return NULL;
+		memcpy(at, c->tail, c->tail_len);
+		c->out.end += c->tail_len;
+		c->tail_len = 0;
+	}
 	return buf_reserve(&c->out, len);
+}
+
+void conn_tail(struct conn *c, const void *data, size_t len)
+{
+	c->tail = data;
+	c->tail_len = len;
 }
 
 void conn_commit(struct conn *c, size_t len)
@@ -347,15 +395,20 @@ static ssize_t send_piece(struct conn *c)
 		char bytes[CMSG_SPACE(USER_MAX_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} control = { { 0 } };
-	struct iovec iov = { c->out.data + c->out.start, conn_queued(c) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct iovec iov[] = { { c->out.data + c->out.start, c->out.end - c->out.start },
+			       { (void *)(uintptr_t)c->tail, c->tail_len } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 1 };
 	size_t bytes = a->num_fds * sizeof(int);
 	ssize_t n;
 
-	if (!a->num_fds)
-		return send(c->fd, iov.iov_base, iov.iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (!a->num_fds && !c->tail_len)
+		return send(c->fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (!a->num_fds) {
+		msg.msg_iovlen = 2;
+		return sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
 	if (a->position > c->sent) {
-		iov.iov_len = (size_t)(a->position - c->sent);
+		iov->iov_len = (size_t)(a->position - c->sent);
 		return sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 	msg.msg_control = control.bytes;
@@ -370,6 +423,18 @@ static ssize_t send_piece(struct conn *c)
 	return n;
 }
 
+static void sent(struct conn *c, size_t n)
+{
+	size_t out = c->out.end - c->out.start;
+
+	c->sent += n;
+	if (n < out)
+		out = n;
+	buf_consume(&c->out, out);
+	c->tail += n - out;
+	c->tail_len -= n - out;
+}
+
 int conn_flush(struct conn *c)
 {
 	while (conn_queued(c)) {
@@ -379,8 +444,7 @@ int conn_flush(struct conn *c)
 			continue;
 		if (n < 0)
 			return errno == EAGAIN ? 0 : -errno;
-		c->sent += (uint64_t)n;
-		buf_consume(&c->out, (size_t)n);
+		sent(c, (size_t)n);
 	}
 	return 0;
 }

@@ -32,6 +32,16 @@ struct conn_attachment {
 };
 
 /**
+ * struct conn_bulk - the rest of a message
+ * @receive: takes up to @left bytes from the socket. Return: as recv(), or a negative errno
+ */
+struct conn_bulk {
+	ssize_t (*receive)(void *ctx, int fd, size_t left);
+	void *ctx;
+	size_t left;
+};
+
+/**
  * struct conn - a connection
  * @fd: the socket; owned
  * @max_message: larger messages break the connection
@@ -41,6 +51,8 @@ struct conn_attachment {
  * @out: to be sent
  * @sent: position in the outgoing stream of @out.start
  * @attach: fds that go out; one message at a time
+ * @tail: bytes that follow @out and are not copied there; they stay their owner's
+ * @bulk: receives the rest of a message elsewhere, as long as @left is not 0
  */
 struct conn {
 	int fd;
@@ -53,6 +65,9 @@ struct conn {
 	struct conn_buf out;
 	uint64_t sent;
 	struct conn_attachment attach;
+	const uint8_t *tail;
+	size_t tail_len;
+	struct conn_bulk bulk;
 };
 
 /**
@@ -130,6 +145,26 @@ int conn_put(struct conn *c, struct user_header head, const void *fixed, size_t 
 
 /** conn_attach() - @fds go out with the next byte that is committed. Return: as conn_put() */
 int conn_attach(struct conn *c, const int *fds, unsigned int num_fds);
+
+/**
+ * conn_tail() - bytes that follow what was committed and stay where they are until they are sent
+ *
+ * If something else has to follow them before, they are copied after all.
+ */
+void conn_tail(struct conn *c, const void *data, size_t len);
+
+/**
+ * conn_begin_bulk() - take the message that has begun to arrive in two parts
+ * @fixed: bytes of it after the header, which have arrived
+ * @rest: receives those that have arrived behind; good until the next conn_receive()
+ *
+ * Return: how many those are. @c->bulk is to be filled in for what is still to come.
+ */
+size_t conn_begin_bulk(struct conn *c, size_t fixed, const uint8_t **rest);
+
+/** conn_peek() - Return: does @len bytes of the message at the front, header included, lie at @at?
+ */
+bool conn_peek(const struct conn *c, void *at, size_t len);
 
 /** conn_flush() - send what can be sent. Return: 0, or what sendmsg() says but EAGAIN */
 int conn_flush(struct conn *c);

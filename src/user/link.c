@@ -30,11 +30,14 @@ static void let_sleep(int fd, int patience_ms)
 
 void link_start(struct link *l, int fd, int patience_ms)
 {
+	const int room = (int)USER_MAX_DATA; /* for long answers; the system may allow less */
+
 	*l = (struct link){ .epoll_fd = -1,
 			    .patience_ms = patience_ms,
 			    .ring = { .fd = -1, .bell = -1 } };
 	conn_init(&l->conn, fd);
 	l->conn.max_message = USER_MAX_MESSAGE;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	let_sleep(fd, patience_ms);
 }
 
@@ -61,7 +64,7 @@ int link_fail(struct link *l, int error)
 
 void link_watch(struct link *l)
 {
-	struct epoll_event event = { .events = EPOLLIN };
+	struct epoll_event event = { .events = link_blocked(l) ? 0 : EPOLLIN };
 
 	if (conn_queued(&l->conn))
 		event.events |= EPOLLOUT;
@@ -101,9 +104,6 @@ static int serve(struct link *l, const struct message *m)
 				    .flags = USER_TYPE_REPLY | USER_ERROR,
 				    .error = m->num_fds ? EINVAL : ENOSYS };
 
-	/* It asks, and does not take the answers. */
-	if (conn_queued(&l->conn) > CONN_MAX_QUEUE)
-		return -EPROTO;
 	if (!m->num_fds && (m->head.command == USER_DMA_READ || m->head.command == USER_DMA_WRITE))
 		return link_serve_dma(l, m);
 	if (m->head.flags & USER_NO_REPLY)
@@ -111,12 +111,37 @@ static int serve(struct link *l, const struct message *m)
 	return conn_put(&l->conn, head, NULL, 0, NULL, 0, NULL, 0);
 }
 
+bool link_blocked(const struct link *l)
+{
+	return conn_queued(&l->conn) >= CONN_BACKLOG || l->conn.tail_len;
+}
+
+int link_receive(struct link *l)
+{
+	int ret = link_blocked(l) ? conn_flush(&l->conn) : 0;
+
+	if (ret)
+		return ret;
+	if (link_blocked(l))
+		return -EAGAIN;
+	return l->held ? 1 : conn_receive(&l->conn);
+}
+
+/* If it has hung up, the next receive tells. */
+static bool can_take(struct link *l)
+{
+	if (link_blocked(l))
+		conn_flush(&l->conn);
+	l->held = link_blocked(l);
+	return !l->held;
+}
+
 int link_take(struct link *l, const struct user_header *wanted, struct message *reply)
 {
 	struct message m;
-	int ret;
+	int ret = 0;
 
-	while ((ret = conn_next(&l->conn, &m)) > 0) {
+	while (can_take(l) && (ret = conn_next(&l->conn, &m)) > 0) {
 		if ((m.head.flags & USER_TYPE_MASK) == USER_TYPE_REPLY) {
 			if (!wanted || m.head.id != wanted->id ||
 			    m.head.command != wanted->command) {
@@ -142,9 +167,9 @@ int64_t link_now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static int wait_for_server(struct link *l, int64_t end)
+int link_wait(struct link *l, int64_t end)
 {
-	struct pollfd p = { .fd = l->conn.fd, .events = POLLIN };
+	struct pollfd p = { .fd = l->conn.fd, .events = link_blocked(l) ? 0 : POLLIN };
 	int64_t left = end - link_now_ms();
 
 	if (conn_queued(&l->conn))
@@ -159,6 +184,8 @@ static int receive(struct link *l)
 {
 	int ret = -EAGAIN;
 
+	if (conn_queued(&l->conn) || l->held)
+		return link_receive(l);
 	if (!l->polls)
 		return conn_receive_wait(&l->conn);
 	for (int i = 0; i < LOOKS && ret == -EAGAIN; i++)
@@ -175,13 +202,13 @@ static int await(struct link *l, const struct user_header *wanted, struct messag
 		int sent = conn_flush(&l->conn), ret;
 
 		/* A server that has hung up may have said why. */
-		ret = sent || conn_queued(&l->conn) ? conn_receive(&l->conn) : receive(l);
+		ret = sent ? conn_receive(&l->conn) : receive(l);
 		if (!ret)
 			return -ENODEV;
 		if (ret > 0)
 			ret = link_take(l, wanted, reply);
 		else if (ret == -EAGAIN || ret == -EINTR)
-			ret = sent < 0 ? sent : wait_for_server(l, end);
+			ret = sent < 0 ? sent : link_wait(l, end);
 		if (!ret && link_now_ms() >= end)
 			ret = -ETIMEDOUT;
 		if (ret)
@@ -189,18 +216,16 @@ static int await(struct link *l, const struct user_header *wanted, struct messag
 	}
 }
 
-/* Requests that came together with the answer: no event will tell of them. Return: as await() */
-static int serve_rest(struct link *l, struct message *reply)
+/* Answer what has arrived, as far as answers are taken. Return: 0, or why the link has failed */
+static int serve_all(struct link *l)
 {
-	int ret = conn_partial(&l->conn) ? link_take(l, NULL, NULL) : 0;
+	int ret;
 
-	if (ret) {
-		message_done(reply);
-		return ret;
-	}
-	/* Where it has hung up, this is still its answer, and the next call will notice. */
-	conn_flush(&l->conn);
-	return 1;
+	do {
+		ret = link_take(l, NULL, NULL);
+		conn_flush(&l->conn); /* if it has hung up, the next receive tells */
+	} while (!ret && l->held && !link_blocked(l));
+	return ret;
 }
 
 static int answered(struct message *reply, struct message *out)
@@ -232,8 +257,15 @@ int link_call(struct link *l, const struct call *call, struct message *reply)
 	if (ret)
 		return ret;
 	ret = await(l, &head, &m);
-	if (ret > 0)
-		ret = serve_rest(l, &m);
+	if (ret > 0 && conn_partial(&l->conn)) {
+		/* What came together with the answer: no event will tell of it. */
+		int rest = serve_all(l);
+
+		if (rest) {
+			message_done(&m);
+			ret = rest;
+		}
+	}
 	link_watch(l);
 	return ret > 0 ? answered(&m, reply) : link_fail(l, ret);
 }
@@ -244,15 +276,13 @@ int link_service(struct link *l)
 
 	if (l->failed)
 		return l->failed;
-	ret = conn_receive(&l->conn);
+	ret = link_receive(l);
 	if (!ret)
 		return link_fail(l, 0);
 	if (ret > 0)
-		ret = link_take(l, NULL, NULL);
-	else if (ret == -EAGAIN)
-		ret = 0;
-	if (!ret)
-		ret = conn_flush(&l->conn);
+		ret = serve_all(l);
+	else if (ret == -EAGAIN) /* the queue was flushed already where it is too long */
+		ret = link_blocked(l) ? 0 : conn_flush(&l->conn);
 	link_watch(l);
 	return ret ? link_fail(l, ret) : 0;
 }

@@ -20,6 +20,7 @@
  * @windows: DMA maps
  * @files: behind them
  * @ring: for registers, if the server has one
+ * @held: requests wait in the buffer until answers have left
  */
 struct link {
 	struct conn conn;
@@ -33,6 +34,7 @@ struct link {
 	struct dfd_iovamap windows;
 	struct dma_files files;
 	struct ring ring;
+	bool held;
 };
 
 /** link_start() - @fd: a connected socket, which becomes the link's */
@@ -80,6 +82,12 @@ int link_access(struct link *l, const struct user_access *access, uint8_t *in, c
 
 /* ---- for link_ring.c ---- */
 
+/** link_blocked() - Return: must the server take something before more is taken from it? */
+bool link_blocked(const struct link *l);
+
+/** link_receive() - Return: as conn_receive(); 1 also when requests can be taken that were held */
+int link_receive(struct link *l);
+
 /**
  * link_take() - answer requests of the server that have arrived, up to the answer to @wanted
  *
@@ -94,6 +102,9 @@ int link_fail(struct link *l, int error);
 void link_watch(struct link *l);
 
 int64_t link_now_ms(void);
+
+/** link_wait() - wait until something can be sent or received. Return: 0, -ETIMEDOUT after @end */
+int link_wait(struct link *l, int64_t end);
 
 /** link_map(), link_unmap() - as dfd_dma_map() and dfd_dma_unmap() */
 int link_map(struct link *l, struct dfd_dma_map *map);

@@ -6,6 +6,9 @@
 
 #include "user/link.h"
 
+/* From so many bytes on it is worth it not to copy them. */
+#define LONG 16384u
+
 /**
  * struct window - memory of the driver, at @addr or in @file
  * @range: first, so that a pointer to it is one to the window
@@ -103,6 +106,9 @@ int link_map(struct link *l, struct dfd_dma_map *map)
 		return -EOPNOTSUPP;
 	if (l->windows.count >= l->peer.max_dma_maps)
 		return -ENOSPC;
+	/* A file that has grown may move, so nothing may be on its way from there. */
+	if (l->conn.tail_len && !conn_reserve(&l->conn, 0))
+		return -ENOMEM;
 	ret = choose_iova(l, map, &iova);
 	if (!ret)
 		ret = window_new(l, map, iova, &w);
@@ -181,11 +187,17 @@ static int check(const struct link *l, uint64_t address, uint64_t len, uint32_t 
 	}
 }
 
+/* Or NULL: then it is reached by the fd. */
+static uint8_t *base_of(const struct window *w)
+{
+	return w->by_pointer ? w->file->base + w->fd_offset : w->addr;
+}
+
 /* One of @in and @out is NULL. */
 static int move_piece(const struct window *w, uint64_t offset, uint8_t *in, const uint8_t *out,
 		      size_t len)
 {
-	uint8_t *base = w->by_pointer ? w->file->base + w->fd_offset : w->addr;
+	uint8_t *base = base_of(w);
 
 	if (base && in)
 		memcpy(in, base + offset, len);
@@ -233,6 +245,20 @@ static int check_request(const struct link *l, const struct message *m, struct u
 	return check(l, dma->address, dma->count, is_write ? DFD_DMA_WRITE : DFD_DMA_READ);
 }
 
+/*
+ * Where all of it is, if it can be sent from there. The window stays until that is done: the
+ * request to unmap goes behind it, and is answered before the window is freed.
+ */
+static const uint8_t *in_place(const struct link *l, const struct user_dma *dma)
+{
+	const struct window *w = window_at(l, dma->address);
+	uint8_t *base = base_of(w);
+
+	if (!base || w->range.last - dma->address < dma->count - 1)
+		return NULL;
+	return base + (dma->address - w->range.start);
+}
+
 int link_serve_dma(struct link *l, const struct message *m)
 {
 	bool is_write = m->head.command == USER_DMA_WRITE;
@@ -240,15 +266,18 @@ int link_serve_dma(struct link *l, const struct message *m)
 				    .command = m->head.command,
 				    .flags = USER_TYPE_REPLY };
 	struct user_dma dma = { 0 };
+	const uint8_t *data = NULL;
 	size_t len;
 	uint8_t *at;
 	int ret = check_request(l, m, &dma);
 
-	len = sizeof(head) + sizeof(dma) + (is_write || ret ? 0 : (size_t)dma.count);
+	if (!ret && !is_write && dma.count >= LONG)
+		data = in_place(l, &dma);
+	len = sizeof(head) + sizeof(dma) + (is_write || data || ret ? 0 : (size_t)dma.count);
 	at = conn_reserve(&l->conn, len);
 	if (!at)
 		return -ENOMEM;
-	if (!ret)
+	if (!ret && !data)
 		ret = move(l, dma.address, is_write ? NULL : at + sizeof(head) + sizeof(dma),
 			   is_write ? m->body + sizeof(dma) : NULL, dma.count);
 	if (ret) {
@@ -256,11 +285,14 @@ int link_serve_dma(struct link *l, const struct message *m)
 		head.error = (uint32_t)-ret;
 		len = sizeof(head);
 	}
-	head.size = (uint32_t)len;
+	head.size = (uint32_t)(len + (data ? dma.count : 0));
 	memcpy(at, &head, sizeof(head));
 	if (!ret)
 		memcpy(at + sizeof(head), &dma, sizeof(dma));
-	if (!(m->head.flags & USER_NO_REPLY))
-		conn_commit(&l->conn, len);
+	if (m->head.flags & USER_NO_REPLY)
+		return 0;
+	conn_commit(&l->conn, len);
+	if (data)
+		conn_tail(&l->conn, data, (size_t)dma.count);
 	return 0;
 }

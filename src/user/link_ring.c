@@ -18,7 +18,7 @@
 /* Take what is in the socket. Return: as link_take(), -EAGAIN for nothing */
 static int take_received(struct link *l)
 {
-	int ret = conn_receive(&l->conn);
+	int ret = link_receive(l);
 
 	if (ret <= 0)
 		return ret ? ret : -ENODEV;
@@ -28,8 +28,10 @@ static int take_received(struct link *l)
 
 static void wait_a_slice(struct link *l)
 {
-	struct pollfd p = { .fd = l->conn.fd, .events = POLLIN };
+	struct pollfd p = { .fd = l->conn.fd, .events = link_blocked(l) ? 0 : POLLIN };
 
+	if (l->held && !link_blocked(l))
+		return;
 	if (conn_queued(&l->conn))
 		p.events |= POLLOUT;
 	if (ring_must_look(&l->ring) || conn_queued(&l->conn))
@@ -66,13 +68,18 @@ static int await_answer(struct link *l, struct ring_response *a)
 
 static int catch_up(struct link *l, uint64_t position)
 {
-	while (l->conn.in_position < position) {
-		int ret = take_received(l);
+	int64_t end = 0;
+	int ret = 0;
 
-		if (ret)
-			return ret == -EAGAIN ? -EPROTO : ret;
+	while (!ret && l->conn.in_position < position) {
+		ret = take_received(l);
+		if (ret != -EAGAIN)
+			continue;
+		if (!end)
+			end = link_now_ms() + l->patience_ms;
+		ret = link_blocked(l) ? link_wait(l, end) : -EPROTO;
 	}
-	return 0;
+	return ret;
 }
 
 static int exchange(struct link *l, struct ring_request *q, struct ring_response *a)

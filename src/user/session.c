@@ -534,6 +534,8 @@ int session_handle(struct session *s)
 				return ret;
 		}
 		ret = conn_next(&s->conn, &m);
+		if (!ret && conn_partial(&s->conn))
+			session_dma_begin_bulk(s);
 		if (ret <= 0)
 			return ret;
 		ret = handle(s, &m);

@@ -36,7 +36,7 @@ enum slot_state { SLOT_FREE, SLOT_SENT, SLOT_CANCELLED };
  * @id: of the message on its way
  * @address, @len: the whole transfer
  * @done, @piece: how much is over, and how much is under way
- * @buf: gathers or holds the bytes of a transfer of several pieces
+ * @buf: holds the bytes of a write of several pieces
  */
 struct dma_slot {
 	enum slot_state state;
@@ -74,6 +74,7 @@ struct bells {
  * @maps: its DMA maps
  * @later: messages that follow the answer that is being made; a request by the device must not
  *         overtake the answer to the access that caused it
+ * @bulk: its answer is being received in place, or NULL
  * @in_request: an answer is being made
  * @dma_patience: for each answer, in ns
  * @refused: requests in a row that we do not know
@@ -87,6 +88,7 @@ struct session {
 	struct user_limits peer;
 	struct dfd_iovamap maps;
 	struct dma_slot slots[SESSION_MAX_DMA];
+	struct dma_slot *bulk;
 	unsigned int slots_used;
 	uint64_t dma_patience;
 	uint16_t next_id;
@@ -166,6 +168,9 @@ void session_dma_cancel(struct session *s, uint64_t first, uint64_t last);
 
 /** session_dma_answer() - an answer of the client. Return: 0, or -EPROTO when it makes no sense */
 int session_dma_answer(struct session *s, const struct message *m);
+
+/** session_dma_begin_bulk() - a long answer that is arriving is received where it belongs */
+void session_dma_begin_bulk(struct session *s);
 
 /** session_dma_expire() - give up what is overdue at @now (CLOCK_MONOTONIC in ns) */
 void session_dma_expire(struct session *s, uint64_t now);

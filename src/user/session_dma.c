@@ -12,12 +12,17 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include <devfd/ioctl.h>
 
+#include "device/dma_answer.h"
 #include "user/session.h"
+
+/* From so many bytes on it is worth a receive of their own not to copy them. */
+#define LONG ((size_t)64 << 10)
 
 /**
  * struct window - memory of the client; no larger, because there may be many
@@ -116,14 +121,13 @@ static int request(struct window *w, uint64_t offset, const void *out, size_t le
 	*slot = (struct dma_slot){
 		.is_write = out, .token = token, .address = w->range.start + offset, .len = len
 	};
-	if (len > s->peer.max_data) {
+	if (out && len > s->peer.max_data) {
 		slot->buf = malloc(len);
 		if (!slot->buf) {
 			slot_free(s, slot);
 			return -ENOMEM;
 		}
-		if (out)
-			memcpy(slot->buf, out, len);
+		memcpy(slot->buf, out, len);
 	}
 	ret = send_piece(s, slot, out);
 	if (ret)
@@ -166,42 +170,135 @@ static int check_answer(const struct dma_slot *slot, const struct message *m)
 	return dma.count == slot->piece ? 0 : -EPROTO;
 }
 
-/* Return: 1 when the transfer goes on */
-static int next_piece(struct session *s, struct dma_slot *slot, const struct message *m,
-		      int *status)
+/* A piece has been moved, or has failed: on with the next one, or the transfer is over. */
+static void end_piece(struct session *s, struct dma_slot *slot, int status)
 {
-	if (slot->buf && !slot->is_write)
-		memcpy(slot->buf + slot->done, m->body + sizeof(struct user_dma), slot->piece);
+	struct dfd_dma_token token = slot->token;
+
 	slot->done += slot->piece;
-	if (slot->done == slot->len)
-		return 0;
-	*status = send_piece(s, slot, slot->is_write ? slot->buf + slot->done : NULL);
-	return !*status;
+	if (slot->state == SLOT_SENT && !status && slot->done < slot->len) {
+		status = send_piece(s, slot, slot->is_write ? slot->buf + slot->done : NULL);
+		if (!status)
+			return;
+	}
+	if (slot->state == SLOT_CANCELLED)
+		token.dev = NULL;
+	slot_free(s, slot);
+	if (token.dev)
+		dma_answer_done(token, status);
+}
+
+/** struct bytes - some that have arrived */
+struct bytes {
+	const uint8_t *data;
+	size_t len;
+};
+
+static ssize_t copy_bytes(void *ctx, void *at)
+{
+	const struct bytes *b = ctx;
+
+	memcpy(at, b->data, b->len);
+	return 0;
+}
+
+static int place(const struct dma_slot *slot, size_t offset, const uint8_t *data, size_t len)
+{
+	struct bytes bytes = { data, len };
+
+	return (int)dma_answer_into(slot->token, slot->done + offset, copy_bytes, &bytes);
+}
+
+static struct dma_slot *slot_of(struct session *s, const struct user_header *head)
+{
+	for (unsigned int i = 0; i < SESSION_MAX_DMA; i++) {
+		struct dma_slot *slot = &s->slots[i];
+
+		if (slot->state != SLOT_FREE && slot->id == head->id &&
+		    head->command == (slot->is_write ? USER_DMA_WRITE : USER_DMA_READ))
+			return slot;
+	}
+	return NULL;
 }
 
 int session_dma_answer(struct session *s, const struct message *m)
 {
-	struct dma_slot *slot = NULL;
-	const uint8_t *data;
+	struct dma_slot *slot = slot_of(s, &m->head);
 	int status;
 
-	for (unsigned int i = 0; i < SESSION_MAX_DMA && !slot; i++) {
-		if (s->slots[i].state != SLOT_FREE && s->slots[i].id == m->head.id)
-			slot = &s->slots[i];
-	}
-	if (!slot || m->head.command != (slot->is_write ? USER_DMA_WRITE : USER_DMA_READ))
+	if (!slot)
 		return -EPROTO;
-	if (slot->state == SLOT_SENT) {
-		status = check_answer(slot, m);
-		if (!status && next_piece(s, slot, m, &status))
-			return 0;
-		data = slot->buf ? slot->buf : m->body + sizeof(struct user_dma);
-		dfd_dma_complete(slot->token, status, slot->is_write || status ? NULL : data,
-				 slot->is_write || status ? 0 : slot->len);
-	}
-	slot_free(s, slot);
+	status = check_answer(slot, m);
+	if (slot->state == SLOT_SENT && !status && !slot->is_write)
+		status = place(slot, 0, m->body + sizeof(struct user_dma), slot->piece);
+	end_piece(s, slot, status);
 	return 0;
 }
+
+/* ---- long answers ---- */
+
+/** struct incoming - bytes that are in the socket */
+struct incoming {
+	int fd;
+	size_t len;
+};
+
+static ssize_t receive_at(void *ctx, void *at)
+{
+	const struct incoming *in = ctx;
+	ssize_t n = recv(in->fd, at, in->len, MSG_DONTWAIT);
+
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t receive_bulk(void *ctx, int fd, size_t left)
+{
+	struct session *s = ctx;
+	struct dma_slot *slot = s->bulk;
+	struct incoming in = { fd, left };
+	char nowhere[4096];
+	ssize_t n = -ECANCELED;
+
+	if (slot->state == SLOT_SENT)
+		n = dma_answer_into(slot->token, slot->done + slot->piece - left, receive_at, &in);
+	if (n == -ECANCELED) {
+		slot->state = SLOT_CANCELLED;
+		in.len = left < sizeof(nowhere) ? left : sizeof(nowhere);
+		n = receive_at(&in, nowhere);
+	}
+	if (n == (ssize_t)left) {
+		s->bulk = NULL;
+		end_piece(s, slot, 0);
+	}
+	return n;
+}
+
+/* What is wrong with it is found out when all of it is there. */
+void session_dma_begin_bulk(struct session *s)
+{
+	struct {
+		struct user_header head;
+		struct user_dma dma;
+	} front;
+	struct dma_slot *slot;
+	const uint8_t *rest;
+	size_t have;
+
+	if (s->bulk || !conn_peek(&s->conn, &front, sizeof(front)) ||
+	    front.head.flags != USER_TYPE_REPLY)
+		return;
+	slot = slot_of(s, &front.head);
+	if (!slot || slot->is_write || slot->piece < LONG || slot->state != SLOT_SENT ||
+	    front.dma.count != slot->piece || front.head.size != sizeof(front) + slot->piece)
+		return;
+	have = conn_begin_bulk(&s->conn, sizeof(front.dma), &rest);
+	s->bulk = slot;
+	s->conn.bulk = (struct conn_bulk){ receive_bulk, s, slot->piece - have };
+	if (place(slot, 0, rest, have))
+		slot->state = SLOT_CANCELLED;
+}
+
+/* ---- the end of requests ---- */
 
 void session_dma_cancel(struct session *s, uint64_t first, uint64_t last)
 {
