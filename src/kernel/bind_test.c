@@ -278,6 +278,28 @@ static void test_nonsense(void **state)
 	assert_int_equal(fake_drivers.writes, 0);
 }
 
+/* By the file of its group, with or without an IOMMU, or by its own. */
+static void test_holders(void **state)
+{
+	static const char *const files[] = { "/dev/vfio/6", "/dev/vfio/noiommu-6",
+					     "/dev/vfio/devices/vfio3" };
+	static const char *const held[] = { "0000:00:06.0" };
+	struct dfd_error err;
+
+	(void)state;
+	tree_link("sys/class/vfio-dev/vfio3",
+		  "../../devices/pci0000:00/0000:00:06.0/vfio-dev/vfio3");
+	tree_link("sys/devices/pci0000:00/0000:00:06.0/vfio-dev/vfio3/device", "../../");
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		tree_link("proc/4711/fd/11", files[i]);
+		assert_int_equal(unbind_functions(&fake_bind_calls, &options, held, 1, &err),
+				 -EBUSY);
+		assert_non_null(strstr(err.text, "process 4711 (qemu-system-x86)"));
+	}
+	tree_link("proc/4711/fd/11", "/dev/vfio/devices/vfio4");
+	assert_int_equal(call(unbind_functions, held, 1), 0);
+}
+
 /* ---- what the host needs ---- */
 
 static void assert_needed(const char *name, const char *why)
@@ -472,6 +494,7 @@ int main(void)
 		TEST(test_cannot_remember),
 		TEST(test_lock),
 		TEST(test_nonsense),
+		TEST(test_holders),
 		TEST(test_disk_below),
 		TEST(test_disk_by_name),
 		TEST(test_disk_of_several_controllers),

@@ -43,6 +43,11 @@ static void advise_binding(const struct kernel_target *t, const char *driver, ch
 {
 	char path[64], modprobe[64] = "", unbind[256] = "";
 
+	/* One that vfio-pci has already is let go and taken again, which no verb does. */
+	if (!strcmp(t->bus, "pci") && strcmp(driver, t->driver) != 0) {
+		snprintf(text, ADVICE_SIZE, "devfd bind %s", t->name);
+		return;
+	}
 	snprintf(path, sizeof(path), "/sys/bus/%s/drivers/%s", t->bus, t->driver);
 	if (!root_exists(t->env->root, path))
 		snprintf(modprobe, sizeof(modprobe), "modprobe %s; ", t->driver);
@@ -251,9 +256,9 @@ int explain_not_viable(const struct kernel_target *t, struct dfd_error *err)
 				     t->address, t->group);
 	return dfd_error_set(err, -EPERM,
 			     "%s: IOMMU group %d is not viable: %.64s is in it, too, and is bound "
-			     "to %.64s; bind it to vfio-pci as well, or to nothing: "
-			     "echo %.64s >/sys/bus/pci/drivers/%.64s/unbind",
-			     t->address, t->group, m.name, m.driver, m.name, m.driver);
+			     "to %.64s; bind it to vfio-pci as well, or leave it without a driver "
+			     "(devfd unbind); as root: devfd bind %.64s",
+			     t->address, t->group, m.name, m.driver, m.name);
 }
 
 int explain_set_iommu(const struct kernel_target *t, int ret, struct dfd_error *err)

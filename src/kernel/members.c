@@ -77,13 +77,27 @@ int members_culprit(int dir, struct member *culprit)
 
 /* ---- processes ---- */
 
-/* Is a link of /proc/PID/fd the file of a group? */
-static int names_group(int fds, const char *link, unsigned int *group)
+/* The group of a device file: its class in sysfs leads to the device. */
+static int group_of_file(const char *root, const char *name, unsigned int *group)
 {
-	char target[64];
+	char path[PATH_MAX], link[32];
 
-	return !dfd_sysfs_link(fds, link, target, sizeof(target)) &&
-	       sscanf(target, "/dev/vfio/%8u", group) == 1;
+	snprintf(path, sizeof(path), "%s/sys/class/vfio-dev/%s/device/iommu_group", root, name);
+	return !dfd_sysfs_link_name(AT_FDCWD, path, link, sizeof(link)) &&
+	       sscanf(link, "%8u", group) == 1;
+}
+
+/* Is a link of /proc/PID/fd the file of a group, or of a device in one? */
+static int names_group(const char *root, int fds, const char *link, unsigned int *group)
+{
+	char target[64], name[32];
+
+	if (dfd_sysfs_link(fds, link, target, sizeof(target)))
+		return 0;
+	if (sscanf(target, "/dev/vfio/devices/%31s", name) == 1)
+		return group_of_file(root, name, group);
+	return sscanf(target, "/dev/vfio/%8u", group) == 1 ||
+	       sscanf(target, "/dev/vfio/noiommu-%8u", group) == 1;
 }
 
 static void add_holder(struct holders *out, int proc, const char *pid, unsigned int group)
@@ -101,7 +115,7 @@ static void add_holder(struct holders *out, int proc, const char *pid, unsigned 
 	out->count++;
 }
 
-static void look_at_process(struct holders *out, int proc, const char *pid)
+static void look_at_process(struct holders *out, const char *root, int proc, const char *pid)
 {
 	char path[NAME_MAX + 8];
 	unsigned int group;
@@ -120,7 +134,7 @@ static void look_at_process(struct holders *out, int proc, const char *pid)
 		return;
 	}
 	for (const struct dirent *e = readdir(fds); e; e = readdir(fds)) {
-		if (names_group(fd, e->d_name, &group))
+		if (names_group(root, fd, e->d_name, &group))
 			add_holder(out, proc, pid, group);
 	}
 	closedir(fds);
@@ -140,7 +154,7 @@ void holders_find(const char *root, struct holders *out)
 		return;
 	for (const struct dirent *e = readdir(proc); e; e = readdir(proc)) {
 		if (e->d_name[0] >= '1' && e->d_name[0] <= '9')
-			look_at_process(out, dirfd(proc), e->d_name);
+			look_at_process(out, root, dirfd(proc), e->d_name);
 	}
 	closedir(proc);
 }

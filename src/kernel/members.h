@@ -50,7 +50,7 @@ int members_walk(int devices, int (*fn)(void *ctx, const struct member *m), void
  */
 int members_culprit(int dir, struct member *culprit);
 
-/** struct holder - a process that has a group open */
+/** struct holder - a process that has a group, or a device of it, open */
 struct holder {
 	unsigned int group;
 	int pid;

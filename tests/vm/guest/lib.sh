@@ -95,7 +95,7 @@ refused() {
 
 # What the message says to do: the commands at its end.
 advice() {
-	awk 'match($0, /(modprobe|echo|chown) /) { print substr($0, RSTART) }' /tmp/advice
+	awk 'match($0, /(modprobe|echo|chown|devfd bind) /) { print substr($0, RSTART) }' /tmp/advice
 }
 
 follow_advice() {

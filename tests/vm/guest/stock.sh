@@ -56,7 +56,7 @@ no_iommu() {
 }
 
 unbound() {
-	refused unbound "is bound to no driver; as root: modprobe vfio-pci" edu pci:$edu 5
+	refused unbound "is bound to no driver; as root: devfd bind $edu" edu pci:$edu 5
 	check unbound-remedy follow_advice
 	refused no-type1 "vfio_iommu_type1 is not loaded" edu pci:$edu 5
 	check no-type1-remedy follow_advice
