@@ -48,18 +48,24 @@ static int real_write(const char *path, const char *text)
 	return ret;
 }
 
-/* The shell of root has /sbin in its path, that of su may not. */
+/* The shell of root has /sbin in its path, that of su may not. What it prints is not ours to say.
+ */
 static int real_load(const char *module)
 {
-	static const char *const programs[] = { "/sbin/modprobe", "modprobe" };
-	char name[] = "modprobe", quiet[] = "-q", copy[NAME_MAX + 1];
-	char *args[] = { name, quiet, copy, NULL };
-	int ret = ENOENT, status;
+	char name[] = "modprobe", copy[NAME_MAX + 1], *args[] = { name, copy, NULL };
+	posix_spawn_file_actions_t silent;
+	int ret, status;
 	pid_t pid;
 
 	snprintf(copy, sizeof(copy), "%s", module);
-	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs) && ret; i++)
-		ret = posix_spawnp(&pid, programs[i], NULL, NULL, args, environ);
+	if (posix_spawn_file_actions_init(&silent))
+		return -ENOMEM;
+	ret = posix_spawn_file_actions_addopen(&silent, 1, "/dev/null", O_WRONLY, 0);
+	if (!ret)
+		ret = posix_spawn_file_actions_adddup2(&silent, 1, 2);
+	if (!ret && posix_spawn(&pid, "/sbin/modprobe", &silent, NULL, args, environ))
+		ret = posix_spawnp(&pid, name, &silent, NULL, args, environ);
+	posix_spawn_file_actions_destroy(&silent);
 	if (ret)
 		return -ret;
 	while (waitpid(pid, &status, 0) < 0) {
