@@ -16,28 +16,17 @@
 #include <unistd.h>
 
 #include "kernel/bind.h"
-#include "kernel/members.h"
-#include "kernel/root.h"
 #include "kernel/state.h"
 #include "util/sysfs.h"
 
-#define VFIO_PCI "vfio-pci"
 /* The name of no driver: the kernel's documentation has it so. */
 #define NOBODY "none"
 
-/** struct run - one call of this file's functions */
-struct run {
-	struct bind_env env;
-	struct bind_set set;
-	struct memory memory;
-	struct holders holders;
-	int lock;
-};
-
-static struct run *run_new(const struct bind_calls *calls, const struct dfd_bind_options *options)
+static struct bind_run *run_new(const struct bind_calls *calls,
+				const struct dfd_bind_options *options)
 {
 	static const struct dfd_bind_options plain;
-	struct run *run = calloc(1, sizeof(*run));
+	struct bind_run *run = calloc(1, sizeof(*run));
 
 	if (!run)
 		return NULL;
@@ -54,7 +43,7 @@ static struct run *run_new(const struct bind_calls *calls, const struct dfd_bind
 	return run;
 }
 
-static void run_free(struct run *run)
+static void run_free(struct bind_run *run)
 {
 	if (run->lock >= 0)
 		close(run->lock);
@@ -91,8 +80,7 @@ static int look_at(struct bind_function *f, int dir, struct dfd_error *err)
 	return 0;
 }
 
-/* Once, however often it is named. */
-static int add(struct run *run, const char *bdf, struct dfd_error *err)
+int bind_add(struct bind_run *run, const char *bdf, struct dfd_error *err)
 {
 	struct bind_function *f = &run->set.list[run->set.count];
 	int dir, ret;
@@ -110,181 +98,13 @@ static int add(struct run *run, const char *bdf, struct dfd_error *err)
 	return ret;
 }
 
-static int add_all(struct run *run, const char *const *names, size_t count, struct dfd_error *err)
+static int add_all(struct bind_run *run, const char *const *names, size_t count,
+		   struct dfd_error *err)
 {
 	int ret = 0;
 
 	for (size_t i = 0; i < count && !ret; i++)
-		ret = add(run, names[i], err);
-	return ret;
-}
-
-static int open_group(const struct run *run, int group)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/sys/kernel/iommu_groups/%d/devices", run->env.root, group);
-	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-/* ---- the group ---- */
-
-/** struct gathering - the functions of a group that are not in the set */
-struct gathering {
-	struct run *run;
-	struct dfd_error *err;
-	char missing[256];
-};
-
-/* Bridges stay where they are; so do stubs, which were put there on purpose. */
-static int add_member(void *ctx, const struct member *m)
-{
-	struct gathering *g = ctx;
-	char name[FUNCTION_NAME_SIZE];
-	int64_t class_code;
-
-	if (m->kind == DRIVER_HARMLESS || dfd_sysfs_num(m->dir, "class", &class_code) ||
-	    state_of_member(m->kind, (int32_t)class_code) == DFD_STATE_BRIDGE ||
-	    !function_parse(m->name, name, sizeof(name)))
-		return 0;
-	return add(g->run, m->name, g->err);
-}
-
-static int note_missing(void *ctx, const struct member *m)
-{
-	struct gathering *g = ctx;
-	size_t len = strlen(g->missing);
-
-	if (m->kind == DRIVER_FOREIGN && !set_has(&g->run->set, m->name))
-		snprintf(g->missing + len, sizeof(g->missing) - len, "%s%.40s (%.40s)",
-			 len ? ", " : "", m->name, m->driver);
-	return 0;
-}
-
-static int each_group(struct run *run, struct gathering *g,
-		      int (*fn)(void *ctx, const struct member *m), struct dfd_error *err)
-{
-	size_t count = run->set.count;
-	int ret = 0;
-
-	for (size_t i = 0; i < count && !ret; i++) {
-		const struct bind_function *f = &run->set.list[i];
-		int devices = open_group(run, f->group);
-
-		if (devices < 0)
-			continue;
-		ret = members_walk(devices, fn, g);
-		close(devices);
-		if (!ret && g->missing[0])
-			ret = dfd_error_set(err, -EBUSY,
-					    "%s: IOMMU group %d can be used only as a whole, and "
-					    "%s would stay in it with a driver of the host; name "
-					    "all of them, or use --group",
-					    f->name, f->group, g->missing);
-	}
-	return ret;
-}
-
-static int complete_groups(struct run *run, struct dfd_error *err)
-{
-	struct gathering g = { .run = run, .err = err };
-	int ret = 0;
-
-	if (run->env.options->group)
-		ret = each_group(run, &g, add_member, err);
-	return ret ? ret : each_group(run, &g, note_missing, err);
-}
-
-/* ---- refusals ---- */
-
-static bool changes(const struct bind_function *f)
-{
-	return strcmp(f->before.driver, f->after.driver) != 0 ||
-	       strcmp(f->before.override, f->after.override) != 0;
-}
-
-static int check_bridge(const struct bind_function *f, struct dfd_error *err)
-{
-	if (state_of_member(DRIVER_NONE, f->class_code) != DFD_STATE_BRIDGE)
-		return 0;
-	return dfd_error_set(err, -EINVAL,
-			     "%s: is a bridge, which VFIO does not take and which never stands in "
-			     "the way; leave it where it is",
-			     f->name);
-}
-
-static int check_iommu(const struct run *run, const struct bind_function *f, struct dfd_error *err)
-{
-	char noiommu[8];
-
-	if (f->group >= 0 || f->vfio)
-		return 0;
-	if (root_text(run->env.root, "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
-		      noiommu, sizeof(noiommu)) > 0 &&
-	    noiommu[0] == 'Y')
-		return 0;
-	return dfd_error_set(err, -EOPNOTSUPP,
-			     "%s: is in no IOMMU group, so " VFIO_PCI " would not take it; lsvfio "
-			     "tells whether this machine has an IOMMU at all",
-			     f->name);
-}
-
-/*
- * The kernel would wait for whoever has the function, and a driver of the host cannot come into a
- * group that is in use.
- */
-static int check_holder(const struct run *run, const struct bind_function *f, struct dfd_error *err)
-{
-	const struct holder *h;
-
-	if (f->group < 0 || !strcmp(f->before.driver, f->after.driver))
-		return 0;
-	h = holders_of(&run->holders, (unsigned int)f->group);
-	if (!h || (!f->vfio && (!f->after.driver[0] || !strcmp(f->after.driver, VFIO_PCI))))
-		return 0;
-	return dfd_error_set(err, -EBUSY,
-			     "%s: process %d (%s) uses its IOMMU group %d, and the kernel would "
-			     "wait for it; end that process first",
-			     f->name, h->pid, h->name, f->group);
-}
-
-/* Virtual functions go with the driver of their physical function. */
-static int check_virtual(const struct run *run, const struct bind_function *f,
-			 struct dfd_error *err)
-{
-	char path[128];
-	int64_t count;
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/sriov_numvfs", f->name);
-	if (!f->before.driver[0] || !strcmp(f->before.driver, f->after.driver) ||
-	    root_num(run->env.root, path, &count) || count <= 0)
-		return 0;
-	return dfd_error_set(err, -EBUSY,
-			     "%s: its %d virtual functions would go; remove them first, with "
-			     "echo 0 >%s, or use --force",
-			     f->name, (int)count, path);
-}
-
-static int check(struct run *run, struct dfd_error *err)
-{
-	struct bind_set moving = { .list = calloc(DFD_MAX_MEMBERS, sizeof(*moving.list)) };
-	int ret = 0;
-
-	if (!moving.list)
-		return dfd_error_set(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < run->set.count && !ret; i++) {
-		const struct bind_function *f = &run->set.list[i];
-
-		if (!changes(f))
-			continue;
-		ret = check_holder(run, f, err);
-		if (!ret && !run->env.options->force)
-			ret = check_virtual(run, f, err);
-		moving.list[moving.count++] = *f;
-	}
-	if (!ret && !run->env.options->force)
-		ret = host_check(run->env.root, &moving, err);
-	free(moving.list);
+		ret = bind_add(run, names[i], err);
 	return ret;
 }
 
@@ -295,7 +115,7 @@ static const char *shown(const char *driver)
 	return *driver ? driver : "no driver";
 }
 
-static int move(struct run *run, const struct bind_function *f, struct dfd_error *err)
+static int move(struct bind_run *run, const struct bind_function *f, struct dfd_error *err)
 {
 	char group[32] = "";
 
@@ -307,14 +127,14 @@ static int move(struct run *run, const struct bind_function *f, struct dfd_error
 	return placement_set(&run->env, f->name, &f->after, err);
 }
 
-static int move_back(struct run *run, const struct bind_function *f, struct dfd_error *err)
+static int move_back(struct bind_run *run, const struct bind_function *f, struct dfd_error *err)
 {
 	bind_tell(&run->env, "# %s: back to %s", f->name, shown(f->before.driver));
 	return placement_set(&run->env, f->name, &f->before, err);
 }
 
 /* Is what is remembered of a function still about that function, and not about another card? */
-static struct remembered *recall(const struct run *run, const struct bind_function *f)
+static struct remembered *recall(const struct bind_run *run, const struct bind_function *f)
 {
 	struct remembered *entry = memory_find(&run->memory, f->name);
 
@@ -322,13 +142,13 @@ static struct remembered *recall(const struct run *run, const struct bind_functi
 }
 
 /* Who is not in the memory yet gets there, and into @fresh. */
-static int remember(struct run *run, bool *fresh, struct dfd_error *err)
+static int remember(struct bind_run *run, bool *fresh, struct dfd_error *err)
 {
 	for (size_t i = 0; i < run->set.count; i++) {
 		const struct bind_function *f = &run->set.list[i];
 		struct remembered entry = { .id = f->id, .was = f->before };
 
-		fresh[i] = changes(f) && !recall(run, f);
+		fresh[i] = function_changes(f) && !recall(run, f);
 		if (!fresh[i])
 			continue;
 		memcpy(entry.name, f->name, sizeof(entry.name));
@@ -342,7 +162,7 @@ static int remember(struct run *run, bool *fresh, struct dfd_error *err)
 }
 
 /* From the last that was touched to the first. What cannot be undone stays remembered. */
-static void undo(struct run *run, size_t count, const bool *fresh, struct dfd_error *err)
+static void undo(struct bind_run *run, size_t count, const bool *fresh, struct dfd_error *err)
 {
 	const bool any = run->env.changes > 0;
 	bool all = true;
@@ -352,7 +172,7 @@ static void undo(struct run *run, size_t count, const bool *fresh, struct dfd_er
 		const struct bind_function *f = &run->set.list[i];
 		int ret = 0;
 
-		if (any && i < count && changes(f))
+		if (any && i < count && function_changes(f))
 			ret = move_back(run, f, &why);
 		if (ret && all)
 			dfd_error_set(err, first.code,
@@ -369,7 +189,7 @@ static void undo(struct run *run, size_t count, const bool *fresh, struct dfd_er
 	memory_save(run->env.root, &run->memory, NULL);
 }
 
-static int change_all(struct run *run, struct dfd_error *err)
+static int change_all(struct bind_run *run, struct dfd_error *err)
 {
 	bool fresh[DFD_MAX_MEMBERS] = { false };
 	struct dfd_error why;
@@ -379,7 +199,7 @@ static int change_all(struct run *run, struct dfd_error *err)
 	for (; i < run->set.count && !ret; i++) {
 		const struct bind_function *f = &run->set.list[i];
 
-		if (!changes(f))
+		if (!function_changes(f))
 			continue;
 		ret = move(run, f, &why);
 	}
@@ -391,7 +211,7 @@ static int change_all(struct run *run, struct dfd_error *err)
 }
 
 /* Nothing is locked for a look: there may not even be a right to. */
-static int prepare(struct run *run, struct dfd_error *err)
+static int prepare(struct bind_run *run, struct dfd_error *err)
 {
 	if (!run->env.options->dry_run) {
 		run->lock = memory_lock(&run->env, err);
@@ -404,12 +224,11 @@ static int prepare(struct run *run, struct dfd_error *err)
 
 /* ---- binding ---- */
 
-static int bind_run(struct run *run, const char *const *names, size_t count, struct dfd_error *err)
+static int do_bind(struct bind_run *run, const char *const *names, size_t count,
+		   struct dfd_error *err)
 {
-	int ret = prepare(run, err);
+	int ret = add_all(run, names, count, err);
 
-	if (!ret)
-		ret = add_all(run, names, count, err);
 	for (size_t i = 0; i < run->set.count && !ret; i++) {
 		ret = check_bridge(&run->set.list[i], err);
 		if (!ret)
@@ -424,32 +243,17 @@ static int bind_run(struct run *run, const char *const *names, size_t count, str
 			f->after = (struct placement){ VFIO_PCI, VFIO_PCI };
 	}
 	if (!ret)
-		ret = check(run, err);
+		ret = check_set(run, err);
 	return ret ? ret : change_all(run, err);
-}
-
-int bind_functions(const struct bind_calls *calls, const struct dfd_bind_options *options,
-		   const char *const *names, size_t count, struct dfd_error *err)
-{
-	struct run *run = run_new(calls, options);
-	int ret;
-
-	if (!run)
-		return dfd_error_set(err, -ENOMEM, "out of memory");
-	ret = bind_run(run, names, count, err);
-	run_free(run);
-	return ret;
 }
 
 /* ---- unbinding ---- */
 
-static int unbind_run(struct run *run, const char *const *names, size_t count,
-		      struct dfd_error *err)
+static int do_unbind(struct bind_run *run, const char *const *names, size_t count,
+		     struct dfd_error *err)
 {
-	int ret = prepare(run, err);
+	int ret = add_all(run, names, count, err);
 
-	if (!ret)
-		ret = add_all(run, names, count, err);
 	for (size_t i = 0; i < run->set.count && !ret; i++) {
 		struct bind_function *f = &run->set.list[i];
 
@@ -457,33 +261,20 @@ static int unbind_run(struct run *run, const char *const *names, size_t count,
 		f->after = (struct placement){ "", NOBODY };
 	}
 	if (!ret)
-		ret = check(run, err);
+		ret = check_set(run, err);
 	return ret ? ret : change_all(run, err);
-}
-
-int unbind_functions(const struct bind_calls *calls, const struct dfd_bind_options *options,
-		     const char *const *names, size_t count, struct dfd_error *err)
-{
-	struct run *run = run_new(calls, options);
-	int ret;
-
-	if (!run)
-		return dfd_error_set(err, -ENOMEM, "out of memory");
-	ret = unbind_run(run, names, count, err);
-	run_free(run);
-	return ret;
 }
 
 /* ---- restoring ---- */
 
-static void forget(struct run *run, const char *name)
+static void forget(struct bind_run *run, const char *name)
 {
 	memory_remove(&run->memory, name);
 	if (!run->env.options->dry_run)
 		memory_save(run->env.root, &run->memory, NULL);
 }
 
-static int restore_one(struct run *run, const struct remembered *entry, struct dfd_error *err)
+static int restore_one(struct bind_run *run, const struct remembered *entry, struct dfd_error *err)
 {
 	struct bind_function f = { .before.driver = "" };
 	int dir = function_open("pci", run->env.root, entry->name, f.name, err), ret;
@@ -508,8 +299,8 @@ static int restore_one(struct run *run, const struct remembered *entry, struct d
 }
 
 /* A copy of what is to be restored: entries go while it is worked through. */
-static int choose(const struct run *run, const char *const *names, size_t count, struct memory *out,
-		  struct dfd_error *err)
+static int choose(const struct bind_run *run, const char *const *names, size_t count,
+		  struct memory *out, struct dfd_error *err)
 {
 	char name[FUNCTION_NAME_SIZE];
 	int ret = 0;
@@ -534,15 +325,13 @@ static int choose(const struct run *run, const char *const *names, size_t count,
 }
 
 /* The last that was changed is the first to go back. */
-static int restore_run(struct run *run, const char *const *names, size_t count,
-		       struct dfd_error *err)
+static int do_restore(struct bind_run *run, const char *const *names, size_t count,
+		      struct dfd_error *err)
 {
 	struct memory chosen = { 0 };
 	struct dfd_error why;
-	int ret = prepare(run, err);
+	int ret = choose(run, names, count, &chosen, err);
 
-	if (!ret)
-		ret = choose(run, names, count, &chosen, err);
 	for (size_t i = ret ? 0 : chosen.count; i-- > 0;) {
 		int one = restore_one(run, &chosen.list[i], &why);
 
@@ -555,17 +344,42 @@ static int restore_run(struct run *run, const char *const *names, size_t count,
 	return ret;
 }
 
-int restore_functions(const struct bind_calls *calls, const struct dfd_bind_options *options,
-		      const char *const *names, size_t count, struct dfd_error *err)
+/* ---- all three ---- */
+
+typedef int verb(struct bind_run *run, const char *const *names, size_t count,
+		 struct dfd_error *err);
+
+static int do_verb(verb *fn, const struct bind_calls *calls, const struct dfd_bind_options *options,
+		   const char *const *names, size_t count, struct dfd_error *err)
 {
-	struct run *run = run_new(calls, options);
+	struct bind_run *run = run_new(calls, options);
 	int ret;
 
 	if (!run)
 		return dfd_error_set(err, -ENOMEM, "out of memory");
-	ret = restore_run(run, names, count, err);
+	ret = prepare(run, err);
+	if (!ret)
+		ret = fn(run, names, count, err);
 	run_free(run);
 	return ret;
+}
+
+int bind_functions(const struct bind_calls *calls, const struct dfd_bind_options *options,
+		   const char *const *names, size_t count, struct dfd_error *err)
+{
+	return do_verb(do_bind, calls, options, names, count, err);
+}
+
+int unbind_functions(const struct bind_calls *calls, const struct dfd_bind_options *options,
+		     const char *const *names, size_t count, struct dfd_error *err)
+{
+	return do_verb(do_unbind, calls, options, names, count, err);
+}
+
+int restore_functions(const struct bind_calls *calls, const struct dfd_bind_options *options,
+		      const char *const *names, size_t count, struct dfd_error *err)
+{
+	return do_verb(do_restore, calls, options, names, count, err);
 }
 
 /* ---- this machine ---- */

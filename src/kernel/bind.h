@@ -8,6 +8,9 @@
 #include <stdint.h>
 
 #include "kernel/function.h"
+#include "kernel/members.h"
+
+#define VFIO_PCI "vfio-pci"
 
 /* ---- drivers (bind_move.c) ---- */
 
@@ -125,11 +128,48 @@ int host_check_net(const char *root, const struct bind_set *set, struct dfd_erro
 
 /* ---- the whole (bind.c) ---- */
 
+/**
+ * struct bind_run - one bind, unbind or restore
+ * @set: what it is about
+ * @holders: who uses which group
+ * @lock: an fd, or -1
+ */
+struct bind_run {
+	struct bind_env env;
+	struct bind_set set;
+	struct memory memory;
+	struct holders holders;
+	int lock;
+};
+
+/** bind_add() - look at a function and put it into the set, once */
+int bind_add(struct bind_run *run, const char *bdf, struct dfd_error *err);
+
 int bind_functions(const struct bind_calls *calls, const struct dfd_bind_options *options,
 		   const char *const *names, size_t count, struct dfd_error *err);
 int unbind_functions(const struct bind_calls *calls, const struct dfd_bind_options *options,
 		     const char *const *names, size_t count, struct dfd_error *err);
 int restore_functions(const struct bind_calls *calls, const struct dfd_bind_options *options,
 		      const char *const *names, size_t count, struct dfd_error *err);
+
+/* ---- what keeps it from being done (bind_check.c) ---- */
+
+/** function_changes() - is there anything to do for it? */
+bool function_changes(const struct bind_function *f);
+
+/** complete_groups() - take the whole groups, if that is asked for. Return: 0 or -EBUSY */
+int complete_groups(struct bind_run *run, struct dfd_error *err);
+
+/** check_bridge() - Return: 0, or -EINVAL for a bridge */
+int check_bridge(const struct bind_function *f, struct dfd_error *err);
+
+/** check_iommu() - Return: 0, or -EOPNOTSUPP for what vfio-pci would not take */
+int check_iommu(const struct bind_run *run, const struct bind_function *f, struct dfd_error *err);
+
+/** check_holder() - Return: 0, or -EBUSY while a process uses it */
+int check_holder(const struct bind_run *run, const struct bind_function *f, struct dfd_error *err);
+
+/** check_set() - all that can be overruled, and check_holder(). Return: 0 or -EBUSY */
+int check_set(struct bind_run *run, struct dfd_error *err);
 
 #endif
