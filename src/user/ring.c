@@ -145,6 +145,7 @@ void ring_finish(struct ring *r)
 		close(r->fd);
 	if (r->bell >= 0)
 		close(r->bell);
+	dfd_signaller_finish(&r->signaller);
 	*r = (struct ring){ .fd = -1, .bell = -1 };
 }
 
@@ -157,7 +158,7 @@ void ring_ask(struct ring *r, struct ring_request *q, uint32_t len)
 	line_store(&r->shared->request, q, offsetof(struct ring_request, data) + len);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (load(&r->shared->asleep))
-		dfd_eventfd_signal(r->bell);
+		dfd_signal(&r->signaller, r->bell);
 }
 
 int ring_answered(struct ring *r, struct ring_response *a)

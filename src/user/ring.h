@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "user/proto.h"
+#include "util/eventfd.h"
 
 /* The layout below, as both ends name it in VERSION. */
 #define RING_LAYOUT 1u
@@ -69,6 +70,7 @@ struct ring_memory {
  * @shared: NULL when there is none
  * @fd: of the memory, at the server; -1 at the client
  * @bell: the eventfd
+ * @signaller: rings it
  * @seq: of the last request
  * @crowded: the other end ran on this processor, so that looking here only keeps it from its work
  */
@@ -76,6 +78,7 @@ struct ring {
 	struct ring_memory *shared;
 	int fd;
 	int bell;
+	struct dfd_signaller signaller;
 	uint32_t seq;
 	bool crowded;
 };

@@ -12,7 +12,24 @@ bool dfd_is_eventfd(int fd);
 /** dfd_eventfd_dup() - Return: a close-on-exec duplicate, -EINVAL for no eventfd, -EMFILE */
 int dfd_eventfd_dup(int fd);
 
-/** dfd_eventfd_signal() - add 1; never blocks: a full eventfd already says what there is to say */
+/**
+ * struct dfd_signaller - what it takes to signal eventfds of others; zero it before the first use
+ * @ctx: of asynchronous I/O, 0 without
+ * @unable: there is no asynchronous I/O here
+ *
+ * Not thread-safe: each has its own, or a lock.
+ */
+struct dfd_signaller {
+	unsigned long ctx;
+	bool unable;
+};
+
+void dfd_signaller_finish(struct dfd_signaller *s);
+
+/** dfd_signal() - add 1; never blocks: a full eventfd already says what there is to say */
+void dfd_signal(struct dfd_signaller *s, int fd);
+
+/** dfd_eventfd_signal() - add 1 to an eventfd that nobody else can change */
 void dfd_eventfd_signal(int fd);
 
 /** dfd_eventfd_take() - Return: the counter, which becomes 0; 0 when it was; never blocks */

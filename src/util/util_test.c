@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +20,7 @@
 static void test_eventfds(void **state)
 {
 	int good = eventfd(0, 0), file = open("/dev/null", O_RDWR), mine;
+	struct dfd_signaller signaller = { 0 };
 	uint64_t full = UINT64_MAX - 1;
 
 	(void)state;
@@ -29,15 +33,109 @@ static void test_eventfds(void **state)
 	mine = dfd_eventfd_dup(good);
 	assert_true(mine >= 0);
 	assert_int_equal(dfd_eventfd_take(good), 0);
-	dfd_eventfd_signal(mine);
-	dfd_eventfd_signal(mine);
+	dfd_signal(&signaller, mine);
+	dfd_signal(&signaller, mine);
 	assert_int_equal(dfd_eventfd_take(good), 2);
 	assert_int_equal(write(good, &full, sizeof(full)), sizeof(full));
-	dfd_eventfd_signal(mine); /* would block for ever */
-	assert_int_equal(dfd_eventfd_take(good), full);
+	dfd_signal(&signaller, mine); /* a write would block for ever */
+	assert_true(dfd_eventfd_take(good) >= full);
+	for (int i = 0; i < 1000; i++) /* more than are kept in mind */
+		dfd_signal(&signaller, mine);
+	assert_int_equal(dfd_eventfd_take(good), 1000);
+	dfd_signaller_finish(&signaller);
 	close(mine);
 	close(file);
 	close(good);
+}
+
+/*
+ * Two race for the last place in an eventfd that is full but for it. @turns counts for each of
+ * them; the first one fills the eventfd before each turn.
+ */
+#define TURNS 20000
+
+struct race {
+	int fd;
+	atomic_int turns[2];
+};
+
+static void fill_all_but_one(int fd)
+{
+	const uint64_t nearly = UINT64_MAX - 2;
+
+	dfd_eventfd_take(fd);
+	if (write(fd, &nearly, sizeof(nearly)) != sizeof(nearly))
+		abort();
+}
+
+static void wait_for(atomic_int *turns, int turn)
+{
+	for (int i = 0; atomic_load(turns) < turn; i++) {
+		if (i > 1000) /* one processor for both */
+			sched_yield();
+	}
+}
+
+static void *first(void *ctx)
+{
+	struct dfd_signaller signaller = { 0 };
+	struct race *r = ctx;
+
+	for (int turn = 1; turn <= TURNS; turn++) {
+		wait_for(&r->turns[1], turn - 1);
+		fill_all_but_one(r->fd);
+		atomic_store(&r->turns[0], turn);
+		dfd_signal(&signaller, r->fd);
+	}
+	dfd_signaller_finish(&signaller);
+	return NULL;
+}
+
+static void *second(void *ctx)
+{
+	struct dfd_signaller signaller = { 0 };
+	struct race *r = ctx;
+
+	for (int turn = 1; turn <= TURNS; turn++) {
+		wait_for(&r->turns[0], turn);
+		dfd_signal(&signaller, r->fd);
+		atomic_store(&r->turns[1], turn);
+	}
+	dfd_signaller_finish(&signaller);
+	return NULL;
+}
+
+static bool goes_on(struct race *r)
+{
+	int turn = atomic_load(&r->turns[1]);
+
+	for (int ms = 0; ms < 1000 && turn < TURNS; ms++) {
+		usleep(1000);
+		if (atomic_load(&r->turns[1]) != turn)
+			return true;
+	}
+	return turn == TURNS;
+}
+
+static void test_signal_never_blocks(void **state)
+{
+	struct race r = { .fd = eventfd(0, 0) };
+	pthread_t threads[2];
+	int stuck = 0;
+
+	(void)state;
+	assert_int_equal(pthread_create(&threads[0], NULL, first, &r), 0);
+	assert_int_equal(pthread_create(&threads[1], NULL, second, &r), 0);
+	while (atomic_load(&r.turns[1]) < TURNS) {
+		if (goes_on(&r))
+			continue;
+		stuck++;
+		dfd_eventfd_take(r.fd);
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	close(r.fd);
+	assert_int_equal(stuck, 0);
 }
 
 static void test_user_memory(void **state)
@@ -69,6 +167,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_eventfds),
+		cmocka_unit_test(test_signal_never_blocks),
 		cmocka_unit_test(test_user_memory),
 	};
 
