@@ -166,7 +166,7 @@ static void measure_place(const struct place *p)
 	struct rig rig;
 
 	rig_start(&rig, p->core, p->busy);
-	dev = rig_open(&rig, 0, p->busy ? ",ring=off,poll" : ",ring=off");
+	dev = rig_open(&rig, 0, p->busy ? ",ring=off,poll" : ",ring=off,twin=off");
 	compare("read a register", p, dev, &rig, read_register, &read);
 	compare("write a register", p, dev, &rig, write_register, &write);
 	bench_must(!dfd_irq_enable(dev, 0, 1), "enabling an interrupt");
@@ -256,7 +256,7 @@ static void measure_dma(void)
 	bench_must(map.addr != MAP_FAILED, "mmap");
 	bench_title("the device reads memory by message, 8 in flight, two cores");
 	rig_start(&rig, 1, false);
-	dev = rig_open(&rig, 0, ",ring=off");
+	dev = rig_open(&rig, 0, ",ring=off,twin=off");
 	bench_must(!dfd_dma_map(dev, &map), "mapping");
 	bench_must(!dfd_irq_enable(dev, 0, 1), "enabling an interrupt");
 	compare_dma("4 KiB", dev, 4096, 0);

@@ -44,7 +44,7 @@ def sessions():
         yield path.stem, out
 
 
-def dma():
+def dma(text=None):
     """The device copies from memory and back, all by messages, some of them answered too late."""
     def wait(message):
         return message[:8] + bytes([message[8], message[9], message[10] | 0x80]) + message[11:]
@@ -55,7 +55,7 @@ def dma():
             wait(wire.write(0, 0x98, struct.pack("<Q", command)))
     answers = (wire.DMA_READ, struct.pack("<QQ", 0x1000, 16) + bytes(16)), \
         (wire.DMA_WRITE, struct.pack("<QQ", 0x1000, 16))
-    out = wire.version() + wire.write(7, 4, b"\6\0") + wire.dma_map(0x1000, 0x4000)
+    out = (wire.version(text) if text else wire.version()) + wire.write(7, 4, b"\6\0") + wire.dma_map(0x1000, 0x4000)
     for number, (command, body) in enumerate(answers):
         src, dst, register = (0x1000, 0x40000, 1) if number == 0 else (0x40000, 0x1000, 3)
         out += start(src, dst, register) + wait(wire.read(7, 0, 4)) + \
@@ -68,6 +68,8 @@ def serve_seeds(out):
     (out / "dma").write_bytes(dma())
     text = '{"capabilities":{"max_msg_fds":16,"devfd_ring":1}}' + " " * 200
     (out / "ring").write_bytes(wire.version(text) + wire.read(7, 0, 4) * 3)
+    (out / "twin").write_bytes(dma('{"capabilities":{"max_msg_fds":8,"twin_socket":{"supported":true}}}' +
+                                   " " * 60))
     hello, together = wire.version(), wire.version()
     for number, message in vectors():
         (out / f"vector-{number}").write_bytes((hello if number > 6 else b"") + message)

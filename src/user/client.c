@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -405,7 +406,33 @@ static const struct dfd_fd_ops as_fd = { fd_pread, fd_ioctl };
 /* ---- opening ---- */
 
 /* The ring is ours to ask for and the server's to give, with two fds. */
-static int agree(struct link *l, bool with_ring)
+static int join_ring(struct link *l, uint32_t unwanted, struct message *m)
+{
+	if ((unwanted & VERSION_RING) || l->peer.ring != RING_LAYOUT || m->num_fds != 2)
+		return -EPROTO;
+	return ring_join(&l->ring, m->fds);
+}
+
+/* And so is the second socket, for those who have no ring. */
+static int join_twin(struct link *l, uint32_t unwanted, struct message *m)
+{
+	int type, domain;
+	socklen_t len = sizeof(int);
+	int *fd;
+
+	if ((unwanted & VERSION_TWIN) || l->peer.ring || l->peer.twin_fd >= m->num_fds)
+		return -EPROTO;
+	fd = &m->fds[l->peer.twin_fd];
+	if (getsockopt(*fd, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_STREAM ||
+	    getsockopt(*fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) || domain != AF_UNIX)
+		return -EPROTO;
+	link_add_twin(l, *fd);
+	*fd = -1;
+	return 0;
+}
+
+/* @unwanted: keys that the server is not asked for */
+static int agree(struct link *l, uint32_t unwanted)
 {
 	struct user_version version = { 0 };
 	char text[VERSION_MAX_TEXT];
@@ -413,7 +440,7 @@ static int agree(struct link *l, bool with_ring)
 				   .fixed = &version,
 				   .fixed_len = sizeof(version),
 				   .data = text,
-				   .len = version_request(text, with_ring) };
+				   .len = version_request(text, unwanted) };
 	struct message m;
 	uint32_t keys;
 	int ret = link_call(l, &call, &m);
@@ -424,9 +451,9 @@ static int agree(struct link *l, bool with_ring)
 	if (!ret && version.major)
 		ret = -EPROTO;
 	if (!ret && l->peer.ring)
-		ret = with_ring && l->peer.ring == RING_LAYOUT && m.num_fds == 2
-			      ? ring_join(&l->ring, m.fds)
-			      : -EPROTO;
+		ret = join_ring(l, unwanted, &m);
+	if (!ret && l->peer.twin)
+		ret = join_twin(l, unwanted, &m);
 	message_done(&m);
 	return ret;
 }
@@ -450,12 +477,12 @@ static int explain(const char *path, int ret, struct dfd_error *err)
 	}
 }
 
-static int describe(struct user_device *u, const char *path, bool with_ring,
+static int describe(struct user_device *u, const char *path, uint32_t unwanted,
 		    const struct dfd_desc **out, struct dfd_error *err)
 {
 	struct dfd_error why;
 	struct dfd_view view;
-	int ret = agree(&u->link, with_ring);
+	int ret = agree(&u->link, unwanted);
 
 	if (ret)
 		return explain(path, ret, err);
@@ -468,7 +495,7 @@ static int describe(struct user_device *u, const char *path, bool with_ring,
 
 /** struct options - what stands behind the path */
 struct options {
-	bool no_ring, polls;
+	bool no_ring, no_twin, polls;
 };
 
 /* Take an option off the end. Return: whether it was there */
@@ -488,13 +515,21 @@ static struct options take_options(char *address)
 
 	for (bool more = true; more;) {
 		bool no_ring = take_option(address, ",ring=off");
+		bool no_twin = take_option(address, ",twin=off");
 		bool polls = take_option(address, ",poll");
 
 		o.no_ring |= no_ring;
+		o.no_twin |= no_twin;
 		o.polls |= polls;
-		more = no_ring || polls;
+		more = no_ring || no_twin || polls;
 	}
 	return o;
+}
+
+/* Who looks for an answer looks at one socket. */
+static uint32_t unwanted(struct options o)
+{
+	return (o.no_ring ? VERSION_RING : 0) | (o.no_twin || o.polls ? VERSION_TWIN : 0);
 }
 
 static int open_socket(int fd, const char *path, struct options options, int patience_ms,
@@ -512,7 +547,7 @@ static int open_socket(int fd, const char *path, struct options options, int pat
 		u->backings[i].fd = -1;
 	link_start(&u->link, fd, patience_ms);
 	u->link.polls = options.polls;
-	ret = describe(u, path, !options.no_ring, &desc, err);
+	ret = describe(u, path, unwanted(options), &desc, err);
 	if (!ret) {
 		ret = dfd_device_new(desc, &user_ops, u, true, out);
 		dfd_desc_unref(desc);

@@ -8,7 +8,8 @@
 /**
  * dfd_user_open() - what dfd_open() does for "user:@address"
  * @address: path of the server's socket; with ",ring=off" behind it registers go by the socket also
- *           where the server offers a ring; with ",poll" an answer by the socket is looked for
+ *           where the server offers a ring; with ",twin=off" the server is offered no second socket
+ *           for its requests; with ",poll" neither, and an answer by the socket is looked for
  *           instead of slept for
  *
  * Return: 0; -ENOENT and -ECONNREFUSED where nobody serves; -EBUSY when another client has the

@@ -53,6 +53,8 @@ struct conn_bulk {
  * @attach: fds that go out; one message at a time
  * @tail: bytes that follow @out and are not copied there; they stay their owner's
  * @bulk: receives the rest of a message elsewhere, as long as @left is not 0
+ * @events: what the owner polls for, 0 before it does
+ * @held: the owner leaves messages in @in until others have left
  */
 struct conn {
 	int fd;
@@ -68,6 +70,8 @@ struct conn {
 	const uint8_t *tail;
 	size_t tail_len;
 	struct conn_bulk bulk;
+	uint32_t events;
+	bool held;
 };
 
 /**

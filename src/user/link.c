@@ -4,6 +4,9 @@
  * for the server may ask for memory, and is answered, so that neither end waits for the other.
  * What goes wrong with the stream itself ends the link, because from there on nothing can be
  * trusted: a late answer would be taken for another one.
+ *
+ * A server may have given a second socket, by which it asks. Then the first one brings answers, but
+ * a server that asks there is answered there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,17 +31,33 @@ static void let_sleep(int fd, int patience_ms)
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 }
 
-void link_start(struct link *l, int fd, int patience_ms)
+static bool has_twin(const struct link *l)
+{
+	return l->twin.fd >= 0;
+}
+
+static void begin(struct conn *c, int fd)
 {
 	const int room = (int)USER_MAX_DATA; /* for long answers; the system may allow less */
 
+	conn_init(c, fd);
+	c->max_message = USER_MAX_MESSAGE;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+}
+
+void link_start(struct link *l, int fd, int patience_ms)
+{
 	*l = (struct link){ .epoll_fd = -1,
 			    .patience_ms = patience_ms,
+			    .twin = { .fd = -1 },
 			    .ring = { .fd = -1, .bell = -1 } };
-	conn_init(&l->conn, fd);
-	l->conn.max_message = USER_MAX_MESSAGE;
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	begin(&l->conn, fd);
 	let_sleep(fd, patience_ms);
+}
+
+void link_add_twin(struct link *l, int fd)
+{
+	begin(&l->twin, fd);
 }
 
 void link_finish(struct link *l)
@@ -46,11 +65,12 @@ void link_finish(struct link *l)
 	if (l->epoll_fd >= 0)
 		close(l->epoll_fd);
 	ring_finish(&l->ring);
+	conn_finish(&l->twin);
 	conn_finish(&l->conn);
 	link_drop_windows(l);
 }
 
-/* The socket is shut down, so that whoever polls it wakes up. */
+/* The sockets are shut down, so that whoever polls them wakes up. */
 int link_fail(struct link *l, int error)
 {
 	if (error == -EPIPE || error == -ECONNRESET || !error)
@@ -59,45 +79,55 @@ int link_fail(struct link *l, int error)
 		error = -EPROTO;
 	l->failed = error;
 	shutdown(l->conn.fd, SHUT_RDWR);
+	if (has_twin(l))
+		shutdown(l->twin.fd, SHUT_RDWR);
 	return error;
+}
+
+/* Return: 0 or a negative errno */
+static int watch(struct link *l, struct conn *c)
+{
+	struct epoll_event event = { .events = link_blocked(c) ? 0 : EPOLLIN };
+	int op = c->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+	if (conn_queued(c))
+		event.events |= EPOLLOUT;
+	if (l->epoll_fd < 0 || event.events == c->events)
+		return 0;
+	c->events = event.events;
+	return epoll_ctl(l->epoll_fd, op, c->fd, &event) ? -errno : 0;
 }
 
 void link_watch(struct link *l)
 {
-	struct epoll_event event = { .events = link_blocked(l) ? 0 : EPOLLIN };
-
-	if (conn_queued(&l->conn))
-		event.events |= EPOLLOUT;
-	if (l->epoll_fd < 0 || event.events == l->events)
-		return;
-	l->events = event.events;
-	epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, l->conn.fd, &event);
+	watch(l, &l->conn);
+	if (has_twin(l))
+		watch(l, &l->twin);
 }
 
 int link_poll_fd(struct link *l)
 {
-	struct epoll_event event = { .events = EPOLLIN };
+	int ret;
 
 	if (l->epoll_fd >= 0)
 		return l->epoll_fd;
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll_fd < 0)
 		return -errno;
-	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->conn.fd, &event)) {
-		int ret = -errno;
-
-		close(l->epoll_fd);
-		l->epoll_fd = -1;
-		return ret;
-	}
-	l->events = EPOLLIN;
-	link_watch(l);
-	return l->epoll_fd;
+	ret = watch(l, &l->conn);
+	if (!ret && has_twin(l))
+		ret = watch(l, &l->twin);
+	if (!ret)
+		return l->epoll_fd;
+	close(l->epoll_fd);
+	l->epoll_fd = -1;
+	l->conn.events = l->twin.events = 0;
+	return ret;
 }
 
 /* ---- messages of the server ---- */
 
-static int serve(struct link *l, const struct message *m)
+static int serve(struct link *l, struct conn *c, const struct message *m)
 {
 	struct user_header head = { .id = m->head.id,
 				    .command = m->head.command,
@@ -105,43 +135,45 @@ static int serve(struct link *l, const struct message *m)
 				    .error = m->num_fds ? EINVAL : ENOSYS };
 
 	if (!m->num_fds && (m->head.command == USER_DMA_READ || m->head.command == USER_DMA_WRITE))
-		return link_serve_dma(l, m);
+		return link_serve_dma(l, c, m);
 	if (m->head.flags & USER_NO_REPLY)
 		return 0;
-	return conn_put(&l->conn, head, NULL, 0, NULL, 0, NULL, 0);
+	return conn_put(c, head, NULL, 0, NULL, 0, NULL, 0);
 }
 
-bool link_blocked(const struct link *l)
+bool link_blocked(const struct conn *c)
 {
-	return conn_queued(&l->conn) >= CONN_BACKLOG || l->conn.tail_len;
+	return conn_queued(c) >= CONN_BACKLOG || c->tail_len;
 }
 
-int link_receive(struct link *l)
+int link_receive(struct conn *c)
 {
-	int ret = link_blocked(l) ? conn_flush(&l->conn) : 0;
+	int ret = link_blocked(c) ? conn_flush(c) : 0;
 
 	if (ret)
 		return ret;
-	if (link_blocked(l))
+	if (link_blocked(c))
 		return -EAGAIN;
-	return l->held ? 1 : conn_receive(&l->conn);
+	return c->held ? 1 : conn_receive(c);
 }
 
 /* If it has hung up, the next receive tells. */
-static bool can_take(struct link *l)
+static bool can_take(struct conn *c)
 {
-	if (link_blocked(l))
-		conn_flush(&l->conn);
-	l->held = link_blocked(l);
-	return !l->held;
+	if (link_blocked(c))
+		conn_flush(c);
+	c->held = link_blocked(c);
+	return !c->held;
 }
 
-int link_take(struct link *l, const struct user_header *wanted, struct message *reply)
+/* As link_take(), by either socket. */
+static int take(struct link *l, struct conn *c, const struct user_header *wanted,
+		struct message *reply)
 {
 	struct message m;
 	int ret = 0;
 
-	while (can_take(l) && (ret = conn_next(&l->conn, &m)) > 0) {
+	while (can_take(c) && (ret = conn_next(c, &m)) > 0) {
 		if ((m.head.flags & USER_TYPE_MASK) == USER_TYPE_REPLY) {
 			if (!wanted || m.head.id != wanted->id ||
 			    m.head.command != wanted->command) {
@@ -151,12 +183,41 @@ int link_take(struct link *l, const struct user_header *wanted, struct message *
 			*reply = m;
 			return 1;
 		}
-		ret = serve(l, &m);
+		ret = serve(l, c, &m);
 		message_done(&m);
 		if (ret)
 			return ret;
 	}
 	return ret;
+}
+
+int link_take(struct link *l, const struct user_header *wanted, struct message *reply)
+{
+	return take(l, &l->conn, wanted, reply);
+}
+
+/* Answer what has arrived, as far as answers are taken. Return: 0, or why the link has failed */
+static int serve_all(struct link *l, struct conn *c)
+{
+	int ret;
+
+	do {
+		ret = take(l, c, NULL, NULL);
+		conn_flush(c); /* if it has hung up, the next receive tells */
+	} while (!ret && c->held && !link_blocked(c));
+	return ret;
+}
+
+/* Answer what is there; never blocks. Return: 0, or why the link has failed */
+static int service(struct link *l, struct conn *c)
+{
+	int ret = link_receive(c);
+
+	if (ret > 0)
+		return serve_all(l, c);
+	if (ret == -EAGAIN) /* the queue was flushed already where it is too long */
+		return link_blocked(c) ? 0 : conn_flush(c);
+	return ret ? ret : -ENODEV;
 }
 
 int64_t link_now_ms(void)
@@ -167,14 +228,22 @@ int64_t link_now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+static struct pollfd wanted_of(const struct conn *c)
+{
+	struct pollfd p = { .fd = c->fd, .events = link_blocked(c) ? 0 : POLLIN };
+
+	if (conn_queued(c))
+		p.events |= POLLOUT;
+	return p;
+}
+
+/* A socket that there is not has an fd that poll() ignores. */
 int link_wait(struct link *l, int64_t end)
 {
-	struct pollfd p = { .fd = l->conn.fd, .events = link_blocked(l) ? 0 : POLLIN };
+	struct pollfd p[] = { wanted_of(&l->conn), wanted_of(&l->twin) };
 	int64_t left = end - link_now_ms();
 
-	if (conn_queued(&l->conn))
-		p.events |= POLLOUT;
-	if (left <= 0 || !poll(&p, 1, (int)left))
+	if (left <= 0 || !poll(p, 2, (int)left))
 		return -ETIMEDOUT;
 	return 0;
 }
@@ -184,8 +253,8 @@ static int receive(struct link *l)
 {
 	int ret = -EAGAIN;
 
-	if (conn_queued(&l->conn) || l->held)
-		return link_receive(l);
+	if (conn_queued(&l->conn) || l->conn.held || has_twin(l))
+		return link_receive(&l->conn);
 	if (!l->polls)
 		return conn_receive_wait(&l->conn);
 	for (int i = 0; i < LOOKS && ret == -EAGAIN; i++)
@@ -199,8 +268,10 @@ static int await(struct link *l, const struct user_header *wanted, struct messag
 	int64_t end = link_now_ms() + l->patience_ms;
 
 	for (;;) {
-		int sent = conn_flush(&l->conn), ret;
+		int sent = conn_flush(&l->conn), ret = has_twin(l) ? service(l, &l->twin) : 0;
 
+		if (ret)
+			return ret;
 		/* A server that has hung up may have said why. */
 		ret = sent ? conn_receive(&l->conn) : receive(l);
 		if (!ret)
@@ -214,18 +285,6 @@ static int await(struct link *l, const struct user_header *wanted, struct messag
 		if (ret)
 			return ret;
 	}
-}
-
-/* Answer what has arrived, as far as answers are taken. Return: 0, or why the link has failed */
-static int serve_all(struct link *l)
-{
-	int ret;
-
-	do {
-		ret = link_take(l, NULL, NULL);
-		conn_flush(&l->conn); /* if it has hung up, the next receive tells */
-	} while (!ret && l->held && !link_blocked(l));
-	return ret;
 }
 
 static int answered(struct message *reply, struct message *out)
@@ -259,7 +318,7 @@ int link_call(struct link *l, const struct call *call, struct message *reply)
 	ret = await(l, &head, &m);
 	if (ret > 0 && conn_partial(&l->conn)) {
 		/* What came together with the answer: no event will tell of it. */
-		int rest = serve_all(l);
+		int rest = serve_all(l, &l->conn);
 
 		if (rest) {
 			message_done(&m);
@@ -276,13 +335,9 @@ int link_service(struct link *l)
 
 	if (l->failed)
 		return l->failed;
-	ret = link_receive(l);
-	if (!ret)
-		return link_fail(l, 0);
-	if (ret > 0)
-		ret = serve_all(l);
-	else if (ret == -EAGAIN) /* the queue was flushed already where it is too long */
-		ret = link_blocked(l) ? 0 : conn_flush(&l->conn);
+	ret = service(l, &l->conn);
+	if (!ret && has_twin(l))
+		ret = service(l, &l->twin);
 	link_watch(l);
 	return ret ? link_fail(l, ret) : 0;
 }

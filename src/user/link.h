@@ -20,26 +20,27 @@
  * @windows: DMA maps
  * @files: behind them
  * @ring: for registers, if the server has one
- * @held: requests wait in the buffer until answers have left
+ * @twin: for requests of the server, if it has given one; else without fd
  */
 struct link {
-	struct conn conn;
+	struct conn conn, twin;
 	int failed;
 	int patience_ms;
 	bool polls;
 	int epoll_fd;
-	uint32_t events;
 	uint16_t next_id;
 	struct user_limits peer;
 	struct dfd_iovamap windows;
 	struct dma_files files;
 	struct ring ring;
-	bool held;
 };
 
 /** link_start() - @fd: a connected socket, which becomes the link's */
 void link_start(struct link *l, int fd, int patience_ms);
 void link_finish(struct link *l);
+
+/** link_add_twin() - requests of the server come by @fd from now on, which becomes the link's */
+void link_add_twin(struct link *l, int fd);
 
 /** struct call - a request: the fixed part of its payload, data behind it, and fds */
 struct call {
@@ -82,14 +83,15 @@ int link_access(struct link *l, const struct user_access *access, uint8_t *in, c
 
 /* ---- for link_ring.c ---- */
 
-/** link_blocked() - Return: must the server take something before more is taken from it? */
-bool link_blocked(const struct link *l);
+/** link_blocked() - Return: must the server take something before more is taken from @c? */
+bool link_blocked(const struct conn *c);
 
 /** link_receive() - Return: as conn_receive(); 1 also when requests can be taken that were held */
-int link_receive(struct link *l);
+int link_receive(struct conn *c);
 
 /**
- * link_take() - answer requests of the server that have arrived, up to the answer to @wanted
+ * link_take() - answer requests of the server that have arrived, up to the answer to @wanted;
+ *               by the first socket
  *
  * Return: 1 with the answer, 0 without, or why the link has failed
  */
@@ -111,11 +113,11 @@ int link_map(struct link *l, struct dfd_dma_map *map);
 int link_unmap(struct link *l, uint64_t iova, uint64_t size, uint64_t *unmapped);
 
 /**
- * link_serve_dma() - a request of the server for memory of the driver
+ * link_serve_dma() - a request of the server for memory of the driver, which has come by @c
  *
  * Return: 0 when it is answered, an error included; or why the link has failed.
  */
-int link_serve_dma(struct link *l, const struct message *m);
+int link_serve_dma(struct link *l, struct conn *c, const struct message *m);
 
 void link_drop_windows(struct link *l);
 

@@ -247,7 +247,8 @@ static int check_request(const struct link *l, const struct message *m, struct u
 
 /*
  * Where all of it is, if it can be sent from there. The window stays until that is done: the
- * request to unmap goes behind it, and is answered before the window is freed.
+ * request to unmap goes behind it, and is answered before the window is freed. It does not go by
+ * the second socket, so there this is not done.
  */
 static const uint8_t *in_place(const struct link *l, const struct user_dma *dma)
 {
@@ -259,7 +260,7 @@ static const uint8_t *in_place(const struct link *l, const struct user_dma *dma)
 	return base + (dma->address - w->range.start);
 }
 
-int link_serve_dma(struct link *l, const struct message *m)
+int link_serve_dma(struct link *l, struct conn *c, const struct message *m)
 {
 	bool is_write = m->head.command == USER_DMA_WRITE;
 	struct user_header head = { .id = m->head.id,
@@ -271,10 +272,10 @@ int link_serve_dma(struct link *l, const struct message *m)
 	uint8_t *at;
 	int ret = check_request(l, m, &dma);
 
-	if (!ret && !is_write && dma.count >= LONG)
+	if (!ret && !is_write && dma.count >= LONG && c == &l->conn)
 		data = in_place(l, &dma);
 	len = sizeof(head) + sizeof(dma) + (is_write || data || ret ? 0 : (size_t)dma.count);
-	at = conn_reserve(&l->conn, len);
+	at = conn_reserve(c, len);
 	if (!at)
 		return -ENOMEM;
 	if (!ret && !data)
@@ -291,8 +292,8 @@ int link_serve_dma(struct link *l, const struct message *m)
 		memcpy(at + sizeof(head), &dma, sizeof(dma));
 	if (m->head.flags & USER_NO_REPLY)
 		return 0;
-	conn_commit(&l->conn, len);
+	conn_commit(c, len);
 	if (data)
-		conn_tail(&l->conn, data, (size_t)dma.count);
+		conn_tail(c, data, (size_t)dma.count);
 	return 0;
 }

@@ -18,7 +18,7 @@
 /* Take what is in the socket. Return: as link_take(), -EAGAIN for nothing */
 static int take_received(struct link *l)
 {
-	int ret = link_receive(l);
+	int ret = link_receive(&l->conn);
 
 	if (ret <= 0)
 		return ret ? ret : -ENODEV;
@@ -28,9 +28,9 @@ static int take_received(struct link *l)
 
 static void wait_a_slice(struct link *l)
 {
-	struct pollfd p = { .fd = l->conn.fd, .events = link_blocked(l) ? 0 : POLLIN };
+	struct pollfd p = { .fd = l->conn.fd, .events = link_blocked(&l->conn) ? 0 : POLLIN };
 
-	if (l->held && !link_blocked(l))
+	if (l->conn.held && !link_blocked(&l->conn))
 		return;
 	if (conn_queued(&l->conn))
 		p.events |= POLLOUT;
@@ -77,7 +77,7 @@ static int catch_up(struct link *l, uint64_t position)
 			continue;
 		if (!end)
 			end = link_now_ms() + l->patience_ms;
-		ret = link_blocked(l) ? link_wait(l, end) : -EPROTO;
+		ret = link_blocked(&l->conn) ? link_wait(l, end) : -EPROTO;
 	}
 	return ret;
 }

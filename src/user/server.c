@@ -59,6 +59,7 @@ static const struct patience usual_patience = { 5 * SECOND, 10 * SECOND, 10 * SE
 enum source_kind {
 	SOURCE_LISTENER,
 	SOURCE_CLIENT,
+	SOURCE_TWIN,
 	SOURCE_DEVICE,
 	SOURCE_RING,
 	SOURCE_BELLS,
@@ -79,7 +80,7 @@ struct source {
  * @served: clients that have gone again
  * @busy: the client has just had something to say
  * @events: what is polled for at the client
- * @since: nothing has gone on since then, as far as @seen_in and @seen_out tell
+ * @since: something has not gone on since then, as far as @seen_in and the others tell
  * @ring_polled: its eventfd wakes us, or need not
  * @next_awake: in the list of rings that are looked at
  * @ring_used: when there was a request; @ring_busy: or is right now
@@ -93,13 +94,13 @@ struct export
 	char name[108];
 	int listener;
 	bool paused;
-	struct source listens, talks, works, rings, bells;
+	struct source listens, talks, twins, works, rings, bells;
 	bool has_client;
 	bool failed, busy;
 	uint64_t served;
 	struct session session;
 	uint32_t events;
-	uint64_t since, seen_in, seen_out;
+	uint64_t since, seen_in, seen_out, seen_twin_in, seen_twin_out;
 	struct export *next_awake;
 	bool bells_polled;
 	bool ring_polled, ring_awake, ring_busy;
@@ -211,6 +212,21 @@ static const char *reason(int error)
 	}
 }
 
+/* Answers are always taken: there are no more of them than requests. */
+static int watch_twin(struct export *e)
+{
+	struct conn *c = &e->session.twin;
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = &e->twins };
+	int op = c->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+	if (conn_queued(c))
+		event.events |= EPOLLOUT;
+	if (!session_has_twin(&e->session) || event.events == c->events || e->srv->polls)
+		return 0;
+	c->events = event.events;
+	return epoll_ctl(e->srv->epoll_fd, op, c->fd, &event) ? -errno : 0;
+}
+
 /* Poll for what can be done next. @more: requests wait in the buffer. */
 static void set_interest(struct export *e, bool more)
 {
@@ -280,8 +296,7 @@ static int poll_bells(struct export *e)
 /* Take requests, send answers. @ret: as conn_receive() */
 static void answer(struct export *e, int ret)
 {
-	struct conn *c = &e->session.conn;
-	int more = 0;
+	int more = 0, sent;
 
 	if (ret > 0 || ret == -EAGAIN)
 		more = session_handle(&e->session);
@@ -290,12 +305,11 @@ static void answer(struct export *e, int ret)
 		more = poll_bells(e);
 	if (!more)
 		more = ring_after_socket(e);
-	if (conn_queued(c)) {
-		int sent = conn_flush(c);
-
-		if (more >= 0 && sent)
-			more = sent;
-	}
+	sent = session_flush(&e->session);
+	if (!sent)
+		sent = watch_twin(e);
+	if (more >= 0 && sent)
+		more = sent;
 	if (!ret)
 		drop(e, NULL);
 	else if (ret < 0 && ret != -EAGAIN)
@@ -313,6 +327,18 @@ static void talk(struct export *e, bool readable)
 
 	if (e->has_client)
 		answer(e, readable && !session_blocked(&e->session) ? conn_receive(c) : 1);
+}
+
+static void serve_twin(struct export *e)
+{
+	int ret = e->has_client ? session_twin(&e->session) : -EAGAIN;
+
+	if (!ret)
+		drop(e, NULL);
+	else if (ret < 0 && ret != -EAGAIN)
+		drop(e, reason(ret));
+	else
+		talk(e, false);
 }
 
 static void serve_bells(struct export *e)
@@ -414,7 +440,7 @@ static void begin(struct export *e, int fd)
 	e->events = EPOLLIN;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &alone, sizeof(alone));
 	e->since = user_now();
-	e->seen_in = e->seen_out = 0;
+	e->seen_in = e->seen_out = e->seen_twin_in = e->seen_twin_out = 0;
 	if (!e->srv->polls && poll_add(e->srv, fd, &e->talks)) {
 		drop(e, "was sent away: it cannot be polled");
 		return;
@@ -473,23 +499,31 @@ static void serve_device(struct export *e)
 			epoll_ctl(e->srv->epoll_fd, EPOLL_CTL_DEL,
 				  dfd_device_poll_fd(e->target.dev), NULL);
 	}
-	if (e->has_client && conn_queued(&e->session.conn))
+	if (e->has_client && session_queued(&e->session))
 		talk(e, false);
+}
+
+static bool stuck(const struct conn *c, uint64_t seen_in, uint64_t seen_out)
+{
+	return (conn_partial(c) && c->in_position == seen_in) ||
+	       (conn_queued(c) && c->sent == seen_out);
 }
 
 /* Has it begun something, and not gone on for too long? */
 static void look_at(struct export *e, uint64_t now)
 {
-	struct conn *c = &e->session.conn;
+	const struct conn *c = &e->session.conn, *twin = &e->session.twin;
 	const struct patience *patience = &e->srv->patience;
-	bool stuck = (conn_partial(c) && c->in_position == e->seen_in) ||
-		     (conn_queued(c) && c->sent == e->seen_out);
+	bool stays =
+		stuck(c, e->seen_in, e->seen_out) || stuck(twin, e->seen_twin_in, e->seen_twin_out);
 
 	session_dma_expire(&e->session, now);
-	if (!stuck && e->session.agreed) {
+	if (!stays && e->session.agreed) {
 		e->since = now;
 		e->seen_in = c->in_position;
 		e->seen_out = c->sent;
+		e->seen_twin_in = twin->in_position;
+		e->seen_twin_out = twin->sent;
 		session_trim(&e->session);
 	} else if (now - e->since > (e->session.agreed ? patience->stall : patience->version)) {
 		drop(e, "was sent away: it has stopped in the middle");
@@ -536,6 +570,9 @@ static int wait_for_events(struct dfd_server *srv, int timeout_ms)
 		case SOURCE_CLIENT:
 			talk(source->export, events[i].events & ~(uint32_t)EPOLLOUT);
 			break;
+		case SOURCE_TWIN:
+			serve_twin(source->export);
+			break;
 		case SOURCE_DEVICE:
 			serve_device(source->export);
 			break;
@@ -564,6 +601,8 @@ static void ask_all(struct dfd_server *srv)
 	}
 	for (struct export *e = srv->exports; e; e = e->next) {
 		talk(e, true);
+		if (e->has_client && session_has_twin(&e->session))
+			serve_twin(e);
 		if (!e->failed)
 			serve_device(e);
 	}
@@ -575,8 +614,8 @@ static bool alone(const struct dfd_server *srv)
 	const struct export *e = srv->exports;
 
 	return e && !e->next && e->has_client && e->busy && e->events == EPOLLIN &&
-	       e->session.agreed && !e->session.ring.shared && !e->session.bells.open &&
-	       !e->session.slots_used && dfd_device_quiet(e->target.dev);
+	       e->session.agreed && !e->session.ring.shared && !session_has_twin(&e->session) &&
+	       !e->session.bells.open && !e->session.slots_used && dfd_device_quiet(e->target.dev);
 }
 
 static int wait_for_one(struct dfd_server *srv)
@@ -721,6 +760,7 @@ static int export_new(struct dfd_server *srv, struct dfd_device *dev, int fd, co
 	snprintf(e->name, sizeof(e->name), "%s", name);
 	e->listens = (struct source){ SOURCE_LISTENER, e };
 	e->talks = (struct source){ SOURCE_CLIENT, e };
+	e->twins = (struct source){ SOURCE_TWIN, e };
 	e->works = (struct source){ SOURCE_DEVICE, e };
 	e->rings = (struct source){ SOURCE_RING, e };
 	e->bells = (struct source){ SOURCE_BELLS, e };

@@ -5,11 +5,13 @@
  * Theory of operation: each command has a handler, which checks the payload, asks the device and
  * makes room for its answer in the queue of the connection. An error is answered by a header
  * alone. Nothing is waited for. What the device asks of the client meanwhile (DMA by message) goes
- * out behind the answer.
+ * out behind the answer; or by a socket of its own, if the client wants one, and then each socket
+ * carries the calls of one end and their answers, and nothing else.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <devfd/file.h>
@@ -28,12 +30,14 @@
  * struct reply - an answer that is being made
  * @body: room for @len bytes in the queue, NULL before reply_room()
  * @fds: go with it; stay their owners'
+ * @given: one of them that is not kept, or -1
  */
 struct reply {
 	uint8_t *body;
 	size_t len;
 	int fds[USER_MAX_FDS];
 	unsigned int num_fds;
+	int given;
 };
 
 static int reply_room(struct session *s, struct reply *r, size_t len)
@@ -391,6 +395,22 @@ static void offer_ring(struct session *s, struct reply *r, uint32_t *keys)
 	r->num_fds = 2;
 }
 
+/* For any client that wants it and can take its fd. Who has a ring has one stream for its order. */
+static void offer_twin(struct session *s, struct reply *r, uint32_t *keys)
+{
+	int pair[2];
+
+	if (s->ring.shared || !s->peer.twin || !s->peer.max_fds ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
+		*keys &= ~VERSION_TWIN;
+		return;
+	}
+	conn_init(&s->twin, pair[0]);
+	s->twin.max_message = USER_MAX_MESSAGE;
+	r->fds[0] = r->given = pair[1];
+	r->num_fds = 1;
+}
+
 static int do_version(struct session *s, struct message *m, struct reply *r)
 {
 	struct user_version version;
@@ -406,9 +426,14 @@ static int do_version(struct session *s, struct message *m, struct reply *r)
 		return -EINVAL;
 	version.minor = 0;
 	offer_ring(s, r, &keys);
+	offer_twin(s, r, &keys);
 	len = version_answer(&keys, m->len - sizeof(version), text);
 	if (s->ring.shared && !(keys & VERSION_RING)) { /* there was no room to say so */
 		ring_finish(&s->ring);
+		r->num_fds = 0;
+	}
+	if (session_has_twin(s) && !(keys & VERSION_TWIN)) {
+		conn_finish(&s->twin);
 		r->num_fds = 0;
 	}
 	ret = reply_room(s, r, sizeof(version) + len);
@@ -491,13 +516,13 @@ void session_refused(struct session *s, uint32_t command, int error)
 
 static int handle(struct session *s, struct message *m)
 {
-	struct reply r = { 0 };
+	struct reply r = { .given = -1 };
 	bool known = m->head.command < USER_NUM_COMMANDS && handlers[m->head.command];
 	bool first = !s->agreed;
 	int ret, sent = 0;
 
 	if ((m->head.flags & USER_TYPE_MASK) == USER_TYPE_REPLY)
-		return session_dma_answer(s, m);
+		return session_has_twin(s) ? -EPROTO : session_dma_answer(s, m);
 	s->in_request = true;
 	if (first && m->head.command != USER_VERSION)
 		ret = -EINVAL;
@@ -508,6 +533,8 @@ static int handle(struct session *s, struct message *m)
 		session_refused(s, m->head.command, ret);
 	if (!(m->head.flags & USER_NO_REPLY))
 		sent = answer(s, &m->head, &r, ret);
+	if (r.given >= 0)
+		close(r.given);
 	if (!sent)
 		sent = session_release(s);
 	s->refused = known ? 0 : s->refused + 1;
@@ -534,8 +561,8 @@ int session_handle(struct session *s)
 				return ret;
 		}
 		ret = conn_next(&s->conn, &m);
-		if (!ret && conn_partial(&s->conn))
-			session_dma_begin_bulk(s);
+		if (!ret && conn_partial(&s->conn) && !session_has_twin(s))
+			session_dma_begin_bulk(s, &s->conn);
 		if (ret <= 0)
 			return ret;
 		ret = handle(s, &m);
@@ -546,17 +573,56 @@ int session_handle(struct session *s)
 	return 1;
 }
 
+/* ---- the second socket ---- */
+
+int session_twin(struct session *s)
+{
+	struct message m;
+	int ret = session_has_twin(s) ? conn_receive(&s->twin) : -EAGAIN;
+
+	if (ret <= 0)
+		return ret;
+	while ((ret = conn_next(&s->twin, &m)) > 0) {
+		if ((m.head.flags & USER_TYPE_MASK) == USER_TYPE_REPLY)
+			ret = session_dma_answer(s, &m);
+		else
+			ret = -EPROTO;
+		message_done(&m);
+		if (ret)
+			return ret;
+	}
+	if (!ret && conn_partial(&s->twin))
+		session_dma_begin_bulk(s, &s->twin);
+	return ret ? ret : 1;
+}
+
+int session_flush(struct session *s)
+{
+	int twin = conn_queued(&s->twin) ? conn_flush(&s->twin) : 0;
+	int ret = conn_queued(&s->conn) ? conn_flush(&s->conn) : 0;
+
+	return ret ? ret : twin;
+}
+
+bool session_queued(const struct session *s)
+{
+	return conn_queued(&s->conn) || conn_queued(&s->twin);
+}
+
 /* ---- life ---- */
 
 void session_start(struct session *s, const struct target *target, int fd)
 {
-	*s = (struct session){ .target = target, .ring = { .fd = -1, .bell = -1 } };
+	*s = (struct session){ .target = target,
+			       .twin = { .fd = -1 },
+			       .ring = { .fd = -1, .bell = -1 } };
 	conn_init(&s->conn, fd);
 }
 
 void session_trim(struct session *s)
 {
 	conn_trim(&s->conn);
+	conn_trim(&s->twin);
 	if (s->later.start == s->later.end)
 		buf_finish(&s->later);
 }
@@ -588,5 +654,6 @@ void session_end(struct session *s)
 	irqs_off(dev);
 	session_bells_finish(s);
 	ring_finish(&s->ring);
+	conn_finish(&s->twin);
 	conn_finish(&s->conn);
 }

@@ -69,6 +69,7 @@ struct bells {
 
 /**
  * struct session - a client and what it has set up
+ * @twin: for requests to the client and their answers, if it wants a second socket; else without fd
  * @agreed: the version is agreed on
  * @peer: what the client can take
  * @maps: its DMA maps
@@ -84,6 +85,7 @@ struct bells {
 struct session {
 	const struct target *target;
 	struct conn conn;
+	struct conn twin;
 	bool agreed;
 	struct user_limits peer;
 	struct dfd_iovamap maps;
@@ -113,6 +115,25 @@ void session_end(struct session *s);
  * Return: 1 when more can be taken at once, 0 when not; a negative errno when the client must go.
  */
 int session_handle(struct session *s);
+
+/**
+ * session_twin() - take answers from the second socket, if there is one
+ *
+ * Return: 1; 0 when the client has hung up; -EAGAIN; another errno when the client must go.
+ */
+int session_twin(struct session *s);
+
+/** session_flush() - send what can be sent, by both sockets. Return: as conn_flush() */
+int session_flush(struct session *s);
+
+/** session_queued() - Return: is there something to send? */
+bool session_queued(const struct session *s);
+
+/** session_has_twin() - Return: is there a second socket? */
+static inline bool session_has_twin(const struct session *s)
+{
+	return s->twin.fd >= 0;
+}
 
 /** session_blocked() - Return: must the client take something before it is listened to again? */
 bool session_blocked(const struct session *s);
@@ -169,8 +190,8 @@ void session_dma_cancel(struct session *s, uint64_t first, uint64_t last);
 /** session_dma_answer() - an answer of the client. Return: 0, or -EPROTO when it makes no sense */
 int session_dma_answer(struct session *s, const struct message *m);
 
-/** session_dma_begin_bulk() - a long answer that is arriving is received where it belongs */
-void session_dma_begin_bulk(struct session *s);
+/** session_dma_begin_bulk() - a long answer that arrives at @c is received where it belongs */
+void session_dma_begin_bulk(struct session *s, struct conn *c);
 
 /** session_dma_expire() - give up what is overdue at @now (CLOCK_MONOTONIC in ns) */
 void session_dma_expire(struct session *s, uint64_t now);

@@ -50,14 +50,24 @@ static void slot_free(struct session *s, struct dma_slot *slot)
 	s->slots_used--;
 }
 
-/* Behind the answer that is being made, if there is one. */
+/* By the socket of the answer that is being made they go out behind it. */
+static bool comes_later(const struct session *s)
+{
+	return s->in_request && !session_has_twin(s);
+}
+
+static struct conn *conn_for(struct session *s)
+{
+	return session_has_twin(s) ? &s->twin : &s->conn;
+}
+
 static uint8_t *room_for(struct session *s, size_t len)
 {
-	size_t waiting = conn_queued(&s->conn) + (s->later.end - s->later.start);
+	size_t waiting = conn_queued(conn_for(s)) + (s->later.end - s->later.start);
 
 	if (waiting + len > CONN_MAX_QUEUE)
 		return NULL;
-	return s->in_request ? buf_reserve(&s->later, len) : conn_reserve(&s->conn, len);
+	return comes_later(s) ? buf_reserve(&s->later, len) : conn_reserve(conn_for(s), len);
 }
 
 static bool id_in_use(const struct session *s, uint16_t id)
@@ -91,10 +101,10 @@ static int send_piece(struct session *s, struct dma_slot *slot, const uint8_t *d
 	memcpy(at + sizeof(head), &dma, sizeof(dma));
 	if (data)
 		memcpy(at + sizeof(head) + sizeof(dma), data, piece);
-	if (s->in_request)
+	if (comes_later(s))
 		s->later.end += total;
 	else
-		conn_commit(&s->conn, total);
+		conn_commit(conn_for(s), total);
 	return 0;
 }
 
@@ -274,7 +284,7 @@ static ssize_t receive_bulk(void *ctx, int fd, size_t left)
 }
 
 /* What is wrong with it is found out when all of it is there. */
-void session_dma_begin_bulk(struct session *s)
+void session_dma_begin_bulk(struct session *s, struct conn *c)
 {
 	struct {
 		struct user_header head;
@@ -284,16 +294,15 @@ void session_dma_begin_bulk(struct session *s)
 	const uint8_t *rest;
 	size_t have;
 
-	if (s->bulk || !conn_peek(&s->conn, &front, sizeof(front)) ||
-	    front.head.flags != USER_TYPE_REPLY)
+	if (s->bulk || !conn_peek(c, &front, sizeof(front)) || front.head.flags != USER_TYPE_REPLY)
 		return;
 	slot = slot_of(s, &front.head);
 	if (!slot || slot->is_write || slot->piece < LONG || slot->state != SLOT_SENT ||
 	    front.dma.count != slot->piece || front.head.size != sizeof(front) + slot->piece)
 		return;
-	have = conn_begin_bulk(&s->conn, sizeof(front.dma), &rest);
+	have = conn_begin_bulk(c, sizeof(front.dma), &rest);
 	s->bulk = slot;
-	s->conn.bulk = (struct conn_bulk){ receive_bulk, s, slot->piece - have };
+	c->bulk = (struct conn_bulk){ receive_bulk, s, slot->piece - have };
 	if (place(slot, 0, rest, have))
 		slot->state = SLOT_CANCELLED;
 }

@@ -40,15 +40,15 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static void both_start(struct both *b, const char *address, bool polls,
-		       const struct patience *patience)
+static void both_start_with(struct both *b, const char *address, bool polls,
+			    const struct patience *patience, const char *options)
 {
-	char user[80];
+	char user[100];
 
 	*b = (struct both){ .dir = "/tmp/devfd-both-XXXXXX" };
 	assert_non_null(mkdtemp(b->dir));
 	snprintf(b->path, sizeof(b->path), "%s/sock", b->dir);
-	snprintf(user, sizeof(user), "user:%s", b->path);
+	snprintf(user, sizeof(user), "user:%s%s", b->path, options);
 	assert_int_equal(dfd_open(address, &b->served, NULL), 0);
 	assert_int_equal(dfd_server_new(&b->srv), 0);
 	assert_int_equal(dfd_server_set_poll(b->srv, polls), 0);
@@ -58,6 +58,12 @@ static void both_start(struct both *b, const char *address, bool polls,
 	assert_int_equal(pthread_create(&b->thread, NULL, serve, b), 0);
 	b->running = true;
 	assert_int_equal(dfd_open(user, &b->dev, NULL), 0);
+}
+
+static void both_start(struct both *b, const char *address, bool polls,
+		       const struct patience *patience)
+{
+	both_start_with(b, address, polls, patience, "");
 }
 
 static void server_ends(struct both *b)
@@ -97,7 +103,7 @@ static void run_dma(struct dfd_device *dev, uint64_t src, uint64_t dst, uint64_t
 }
 
 /* Memory of this process is no file, so the server has to ask for it. */
-static void test_dma_by_message(void **state)
+static void dma_by_message(bool polls, const char *options)
 {
 	uint8_t memory[8192], copy[4096];
 	struct dfd_dma_map map = { .iova = 0x10000,
@@ -109,8 +115,7 @@ static void test_dma_by_message(void **state)
 	uint64_t unmapped;
 	struct both b;
 
-	(void)state;
-	both_start(&b, "model:edu", false, NULL);
+	both_start_with(&b, "model:edu", polls, NULL, options);
 	for (size_t i = 0; i < sizeof(memory); i++)
 		memory[i] = (uint8_t)(i * 7 + i / 256);
 	memcpy(copy, memory, sizeof(copy));
@@ -131,6 +136,18 @@ static void test_dma_by_message(void **state)
 	run_dma(b.dev, 0x40000, 0x11000, 4096, 2);
 	assert_int_equal(memory[4096 + 1], 0);
 	both_stop(&b);
+}
+
+static void test_dma_by_message(void **state)
+{
+	static const char *const options[] = { "", ",ring=off", ",ring=off,twin=off",
+					       ",ring=off,poll" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
+		dma_by_message(false, options[i]);
+		dma_by_message(true, options[i]);
+	}
 }
 
 /* ---- regions ---- */
@@ -342,6 +359,11 @@ static void test_answer_is_never_longer(void **state)
 
 		assert_true(len <= room && len <= sizeof(text));
 		assert_true(!len || strlen(text) == len - 1);
+		assert_int_equal(!(keys & VERSION_TWIN), !len || !strstr(text, "twin"));
+		assert_true(room < 70 || (keys & VERSION_TWIN));
+		len = (keys = ~VERSION_TWIN, version_answer(&keys, room, text));
+		assert_true(len <= room && len <= sizeof(text));
+		assert_null(len ? strstr(text, "twin") : NULL);
 		assert_true(room < 64 || strstr(text, "\"max_msg_fds\":16"));
 		assert_int_equal(!(keys & VERSION_RING), !len || !strstr(text, "ring"));
 	}

@@ -11,12 +11,13 @@
 #define MAX_DEPTH 8
 
 /* By importance: a text that must be short names the first ones. */
-enum key { KEY_MAX_FDS, KEY_MAX_DMA_MAPS, KEY_PGSIZES, KEY_MAX_DATA, KEY_RING, NUM_KEYS };
+enum key { KEY_TWIN, KEY_MAX_FDS, KEY_MAX_DMA_MAPS, KEY_PGSIZES, KEY_MAX_DATA, KEY_RING, NUM_KEYS };
 
+_Static_assert(VERSION_TWIN == UINT32_C(1) << KEY_TWIN, "the bit of a key is its number");
 _Static_assert(VERSION_RING == UINT32_C(1) << KEY_RING, "the bit of a key is its number");
 
 /**
- * struct known - a number that peers tell each other
+ * struct known - a number that peers tell each other, or the object of the second socket
  * @max: the largest that makes sense to us; more is cut down to it
  * @absent: what holds when it is not named
  * @ours: what we say
@@ -27,6 +28,7 @@ static const struct known {
 	uint32_t absent;
 	uint32_t ours;
 } known[NUM_KEYS] = {
+	[KEY_TWIN] = { .name = "twin_socket" },
 	[KEY_MAX_FDS] = { "max_msg_fds", USER_MAX_FDS, 1, USER_MAX_FDS },
 	[KEY_MAX_DMA_MAPS] = { "max_dma_maps", UINT32_MAX, 65535, USER_MAX_DMA_MAPS },
 	[KEY_PGSIZES] = { "pgsizes", UINT32_MAX, 4096, USER_PAGE_SIZES },
@@ -58,9 +60,7 @@ static bool well_formed(struct json_object *caps)
 	static const struct {
 		const char *name;
 		enum json_type type;
-	} others[] = { { "twin_socket", json_type_object },
-		       { "write_multiple", json_type_boolean },
-		       { "migration", json_type_object } };
+	} others[] = { { "write_multiple", json_type_boolean }, { "migration", json_type_object } };
 	struct json_object *member;
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
@@ -71,17 +71,42 @@ static bool well_formed(struct json_object *caps)
 	return true;
 }
 
+/* "fd_index" is the server's to say. */
+static int get_twin(struct json_object *caps, struct user_limits *limits)
+{
+	struct json_object *twin, *member;
+	int64_t number;
+
+	if (!json_object_object_get_ex(caps, known[KEY_TWIN].name, &twin))
+		return 0;
+	if (!json_object_is_type(twin, json_type_object))
+		return -EINVAL;
+	if (json_object_object_get_ex(twin, "supported", &member)) {
+		if (!json_object_is_type(member, json_type_boolean))
+			return -EINVAL;
+		limits->twin = json_object_get_boolean(member);
+	}
+	if (json_object_object_get_ex(twin, "fd_index", &member)) {
+		number = json_object_get_int64(member);
+		if (!json_object_is_type(member, json_type_int) || number < 0)
+			return -EINVAL;
+		limits->twin_fd = number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
+	}
+	return limits->twin;
+}
+
 static int read_caps(struct json_object *root, struct user_limits *limits, uint32_t *keys)
 {
 	struct json_object *caps = NULL;
 	uint32_t values[NUM_KEYS];
+	int twin;
 
 	if (!json_object_is_type(root, json_type_object))
 		return -EINVAL;
 	if (json_object_object_get_ex(root, "capabilities", &caps) &&
 	    !json_object_is_type(caps, json_type_object))
 		return -EINVAL;
-	for (int i = 0; caps && i < NUM_KEYS; i++) {
+	for (int i = KEY_MAX_FDS; caps && i < NUM_KEYS; i++) {
 		int ret = get_number(caps, &known[i], &values[i]);
 
 		if (ret < 0)
@@ -92,8 +117,14 @@ static int read_caps(struct json_object *root, struct user_limits *limits, uint3
 		return 0;
 	if (!well_formed(caps) || !values[KEY_MAX_DATA])
 		return -EINVAL;
-	*limits = (struct user_limits){ values[KEY_MAX_FDS], values[KEY_MAX_DATA],
-					values[KEY_MAX_DMA_MAPS], values[KEY_RING] };
+	limits->max_fds = values[KEY_MAX_FDS];
+	limits->max_data = values[KEY_MAX_DATA];
+	limits->max_dma_maps = values[KEY_MAX_DMA_MAPS];
+	limits->ring = values[KEY_RING];
+	twin = get_twin(caps, limits);
+	if (twin < 0)
+		return twin;
+	*keys |= (uint32_t)twin << KEY_TWIN;
 	return 0;
 }
 
@@ -121,8 +152,10 @@ static int parse_text(const char *text, size_t len, struct user_limits *limits, 
 int version_parse(const uint8_t *body, size_t len, struct user_version *version,
 		  struct user_limits *limits, uint32_t *keys)
 {
-	*limits = (struct user_limits){ known[KEY_MAX_FDS].absent, known[KEY_MAX_DATA].absent,
-					known[KEY_MAX_DMA_MAPS].absent, 0 };
+	*limits = (struct user_limits){ .max_fds = known[KEY_MAX_FDS].absent,
+					.max_data = known[KEY_MAX_DATA].absent,
+					.max_dma_maps = known[KEY_MAX_DMA_MAPS].absent,
+					.twin_fd = UINT32_MAX };
 	*keys = 0;
 	if (len < sizeof(*version))
 		return -EINVAL;
@@ -135,7 +168,19 @@ int version_parse(const uint8_t *body, size_t len, struct user_version *version,
 
 static const char before[] = "{\"capabilities\":{", behind[] = "}}";
 
-size_t version_answer(uint32_t *keys, size_t room, char text[VERSION_MAX_TEXT])
+#define MAX_MEMBER 64
+
+static size_t put_member(char member[MAX_MEMBER], enum key key, const char *twin)
+{
+	const struct known *k = &known[key];
+	int len = key == KEY_TWIN ? snprintf(member, MAX_MEMBER, "\"%s\":%s", k->name, twin)
+				  : snprintf(member, MAX_MEMBER, "\"%s\":%u", k->name, k->ours);
+
+	return (size_t)len;
+}
+
+/* @twin: the value of that key */
+static size_t put_text(uint32_t *keys, size_t room, const char *twin, char text[VERSION_MAX_TEXT])
 {
 	size_t len = sizeof(before) - 1;
 	uint32_t named = *keys;
@@ -149,12 +194,13 @@ size_t version_answer(uint32_t *keys, size_t room, char text[VERSION_MAX_TEXT])
 		room = VERSION_MAX_TEXT;
 	memcpy(text, before, len);
 	for (int i = 0; i < NUM_KEYS; i++) {
-		char member[64];
-		size_t more = (size_t)snprintf(member, sizeof(member), "%s\"%s\":%u",
-					       *keys ? "," : "", known[i].name, known[i].ours);
+		char member[MAX_MEMBER];
+		size_t more = put_member(member, (enum key)i, twin), comma = *keys != 0;
 
-		if (!(named >> i & 1) || len + more + sizeof(behind) > room)
+		if (!(named >> i & 1) || len + comma + more + sizeof(behind) > room)
 			continue;
+		if (comma)
+			text[len++] = ',';
 		memcpy(text + len, member, more);
 		len += more;
 		*keys |= UINT32_C(1) << i;
@@ -163,9 +209,14 @@ size_t version_answer(uint32_t *keys, size_t room, char text[VERSION_MAX_TEXT])
 	return len + sizeof(behind);
 }
 
-size_t version_request(char text[VERSION_MAX_TEXT], bool with_ring)
+size_t version_answer(uint32_t *keys, size_t room, char text[VERSION_MAX_TEXT])
 {
-	uint32_t keys = with_ring ? UINT32_MAX : ~VERSION_RING;
+	return put_text(keys, room, "{\"supported\":true,\"fd_index\":0}", text);
+}
 
-	return version_answer(&keys, VERSION_MAX_TEXT, text);
+size_t version_request(char text[VERSION_MAX_TEXT], uint32_t unwanted)
+{
+	uint32_t keys = ~unwanted;
+
+	return put_text(&keys, VERSION_MAX_TEXT, "{\"supported\":true}", text);
 }

@@ -14,12 +14,16 @@
  * @max_data: bytes of data in one message
  * @max_dma_maps: DMA maps at a time
  * @ring: the layout of the ring that it wants or gives, see user/ring.h; 0 for none
+ * @twin: a second socket for requests of the server is wanted or given
+ * @twin_fd: which of the fds of the answer it is; UINT32_MAX where that is not said
  */
 struct user_limits {
 	uint32_t max_fds;
 	uint32_t max_data;
 	uint32_t max_dma_maps;
 	uint32_t ring;
+	bool twin;
+	uint32_t twin_fd;
 };
 
 /* A text of ours is never longer, with its NUL. */
@@ -37,11 +41,12 @@ struct user_limits {
 int version_parse(const uint8_t *body, size_t len, struct user_version *version,
 		  struct user_limits *limits, uint32_t *keys);
 
-/* The bit of the ring in what version_parse() finds. */
-#define VERSION_RING (UINT32_C(1) << 4)
+/* The bits of what version_parse() finds that not everybody wants. */
+#define VERSION_TWIN (UINT32_C(1) << 0)
+#define VERSION_RING (UINT32_C(1) << 5)
 
-/** version_request() - the text of a client. Return: bytes with the NUL */
-size_t version_request(char text[VERSION_MAX_TEXT], bool with_ring);
+/** version_request() - the text of a client, but for @unwanted. Return: bytes with the NUL */
+size_t version_request(char text[VERSION_MAX_TEXT], uint32_t unwanted);
 
 /**
  * version_answer() - the text of a server

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A served device is the same device. usage: both.py DEVFD LSVFIO EDU"""
+"""A served device is the same device. usage: both.py DEVFD LSVFIO EDU BY_MESSAGE"""
 import errno
 import fcntl
 import os
@@ -14,7 +14,7 @@ import time
 
 import wire
 
-DEVFD, LSVFIO, EDU = sys.argv[1:]
+DEVFD, LSVFIO, EDU, BY_MESSAGE = sys.argv[1:]
 
 
 def run(*command):
@@ -25,10 +25,19 @@ def same_output():
     """The driver of examples/ does not know what it drives; two clients, one after the other."""
     for model, *options in (("model:edu",), ("model:edu,msix",), ("model:edu", "--poll")):
         with wire.Server(DEVFD, model, *options) as server:
-            for seed, option in ("1", ""), ("7", ",ring=off"):
+            for seed, option in ("1", ""), ("7", ",ring=off"), ("3", ",ring=off,twin=off"):
                 addresses = model, "user:" + server.path + option
                 here, there = (run(EDU, a, "10", seed) for a in addresses)
                 assert (here.stdout, here.returncode) == (there.stdout, there.returncode), there
+
+
+def by_message():
+    """Memory that is no file: the server asks for it, by the same socket or by a second one."""
+    for options in [], ["--poll"]:
+        with wire.Server(DEVFD, "model:edu,latency=0", *options) as server:
+            for way in "", ",ring=off", ",ring=off,twin=off", ",ring=off,poll":
+                out = run(BY_MESSAGE, "user:" + server.path + way, "40")
+                assert out.returncode == 0 and out.stdout, (way, out)
 
 
 def twice():
@@ -213,6 +222,7 @@ def refusals():
 
 
 same_output()
+by_message()
 twice()
 views_agree()
 second_client()

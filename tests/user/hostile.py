@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from cases import answers, descriptors, framing, liveness, memory, registers, versions  # noqa: F401
+from cases import answers, descriptors, framing, liveness, memory, registers, twin, versions  # noqa: F401
 from cases.common import CASES, close_all, good_client
 import wire
 

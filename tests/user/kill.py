@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Either end is killed at any moment, and the other is right again. usage: kill.py DEVFD EDU
+"""Either end is killed at any moment, and the other is right again. usage: kill.py DEVFD EDU BY_MESSAGE
 
 The median of the times has a limit. A single one may be longer: the machine has other work.
 """
@@ -14,9 +14,10 @@ import time
 
 import wire
 
-DEVFD, EDU = sys.argv[1:]
+DEVFD, EDU, BY_MESSAGE = sys.argv[1:]
 CLIENTS, SERVERS = 140, 60
 SEED = 2011
+WAYS = "", ",ring=off", ",ring=off,twin=off"
 LIMIT, OUTLIER = 0.1, 2.0
 GROWTH_KIB = 512
 
@@ -28,9 +29,15 @@ def judge(who, times):
     assert median <= LIMIT and worst <= OUTLIER, (median, worst)
 
 
+def drive(server, rng, **kwargs):
+    """Memory is a file, or has to be asked for."""
+    driver = rng.choice([[EDU, "10"], [BY_MESSAGE, "1000"]])
+    driver.insert(1, "user:" + server.path + rng.choice(WAYS))
+    return subprocess.Popen(driver, stdout=subprocess.DEVNULL, **kwargs)
+
+
 def kill_a_client(server, rng):
-    driver = subprocess.Popen([EDU, "user:" + server.path, "10"], stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL)
+    driver = drive(server, rng, stderr=subprocess.DEVNULL)
     time.sleep(rng.random() * 0.012)
     driver.kill()
     driver.wait()
@@ -64,8 +71,7 @@ def servers(rng):
     times = []
     for _ in range(SERVERS):
         server = wire.Server(DEVFD, "model:edu,latency=1000000")
-        driver = subprocess.Popen([EDU, "user:" + server.path, "10"], stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.PIPE, text=True)
+        driver = drive(server, rng, stderr=subprocess.PIPE, text=True)
         time.sleep(rng.random() * 0.015)
         server.process.send_signal(signal.SIGKILL)
         server.process.wait()

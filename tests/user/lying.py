@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What a server may do to a client, and must not get away with. usage: lying.py DEVFD LSVFIO EDU
+"""What a server may do to a client, and must not get away with. usage: lying.py DEVFD LSVFIO EDU BY_MESSAGE
 
 Stands between a client and a server and spoils one answer at a time. The client may fail, with one
 sentence, or not care; it may not crash, and it may not hang. The answers to spoil go by the socket:
-src/user/ring_test.c spoils those of the ring.
+src/user/ring_test.c spoils those of the ring. What a server asks by a second socket is spoiled in the
+same ways.
 """
 import os
 import socket
@@ -15,7 +16,7 @@ import threading
 
 import wire
 
-DEVFD, LSVFIO, EDU = sys.argv[1:]
+DEVFD, LSVFIO, EDU, BY_MESSAGE = sys.argv[1:]
 
 
 def changed(at, fmt, value):
@@ -89,7 +90,7 @@ class Between:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen(8)
-        self.which, self.spoil, self.answers = 0, None, 0
+        self.which, self.spoil, self.answers, self.second = 0, None, 0, False
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self):
@@ -128,17 +129,43 @@ class Between:
             at += size
         return out
 
-    def backward(self, server, client):
+    def stand_between(self, fd):
+        """The second socket: what the server asks there is counted instead of its answers."""
+        server = socket.socket(fileno=fd)
+        ours, theirs = socket.socketpair()
+        threading.Thread(target=self.backward, args=(server, ours, True), daemon=True).start()
+        threading.Thread(target=self.answers_of, args=(ours, server), daemon=True).start()
+        return theirs.detach()
+
+    @staticmethod
+    def answers_of(client, server):
+        """Without those to calls that the server knows nothing of, which are number 7."""
+        data = b""
+        try:
+            while more := client.recv(1 << 21):
+                data += more
+                while len(data) >= 16 and len(data) >= (size := struct.unpack_from("<I", data, 4)[0]):
+                    if struct.unpack_from("<H", data)[0] != 7:
+                        server.sendall(data[:size])
+                    data = data[size:]
+            server.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def backward(self, server, client, second=False):
         ended = False
         try:
             while not ended:
                 data, fds, _, _ = socket.recv_fds(server, 1 << 21, 16)
                 if not data:
                     break
-                if self.answers == self.which and self.spoil:
-                    whole, data = data, self.spoil(data)
-                    ended = len(data) < len(whole)
-                self.answers += 1
+                if self.second and struct.unpack_from("<H", data, 2)[0] == wire.VERSION:
+                    fds = [self.stand_between(*fds)]
+                if second == self.second:
+                    if self.answers == self.which and self.spoil:
+                        whole, data = data, self.spoil(data)
+                        ended = len(data) < len(whole)
+                    self.answers += 1
                 if data:
                     socket.send_fds(client, [data], fds)
                 for fd in fds:
@@ -166,15 +193,18 @@ def spoiled(between, command, name, right):
 
 def main():
     wrong = {name: [] for name in SPOILS}
-    for model, command, step in (("model:shapes", [LSVFIO, "--via=both"], 3),
-                                 ("model:edu", [EDU], 9)):
+    for model, command, step, option in (("model:shapes", [LSVFIO, "--via=both"], 3, ",twin=off"),
+                                         ("model:edu", [EDU], 9, ",twin=off"),
+                                         ("model:edu,latency=0", [BY_MESSAGE], 3, "")):
         with wire.Server(DEVFD, model) as server:
             between = Between(server)
-            tail = ["10"] if command[0] == EDU else []
-            whole = [*command, "user:" + between.path + ",ring=off", *tail]
+            between.second = not option
+            tail = {EDU: ["10"], BY_MESSAGE: ["3"]}.get(command[0], [])  # no request is number 7
+            whole = [*command, "user:" + between.path + ",ring=off" + option, *tail]
             right = run(*whole)
             assert right.returncode == 0, right
             total = between.answers
+            assert total, command
             for name, between.spoil in SPOILS.items():
                 for between.which in range(0, total, step):
                     why = spoiled(between, whole, name, right)

@@ -223,6 +223,53 @@ static void test_dma_not_answered(void **state)
 	assert_false(is_running(r));
 }
 
+/* Return: the second socket */
+static int agree_twin(const struct rig *r)
+{
+	static const char body[] =
+		"\0\0\0\0{\"capabilities\":{\"twin_socket\":{\"supported\":true},"
+		"\"max_msg_fds\":1}}                                        ";
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	char answer[256];
+	struct iovec iov = { answer, sizeof(answer) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.bytes,
+			      .msg_controllen = sizeof(control.bytes) };
+	int fd;
+
+	say(r, USER_VERSION, body, sizeof(body));
+	assert_true(recvmsg(r->client, &msg, 0) > 0);
+	assert_non_null(CMSG_FIRSTHDR(&msg));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	return fd;
+}
+
+/* The first one being as busy as can be. */
+static void test_half_an_answer_by_the_second(void **state)
+{
+	struct rig *r = *state;
+	const struct user_header half = { .command = USER_DMA_READ,
+					  .size = 40,
+					  .flags = USER_TYPE_REPLY };
+	struct pollfd p = { .fd = agree_twin(r), .events = POLLRDHUP };
+	int i;
+
+	assert_int_equal(send(p.fd, &half, sizeof(half), 0), sizeof(half));
+	for (i = 0; i < LONG_MS && !poll(&p, 1, 1); i++) {
+		const struct user_access access = { 0, 0, 4 };
+
+		say(r, USER_REGION_READ, &access, sizeof(access));
+		recv(r->client, &(char[36]){ 0 }, 36, MSG_WAITALL);
+	}
+	assert_true(i < LONG_MS);
+	is_hung_up(r);
+	close(p.fd);
+}
+
 /* A server that describes a device, and then has nothing more to say. */
 static void *fall_silent(void *arg)
 {
@@ -264,6 +311,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_byte_after_byte, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_answers_not_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dma_not_answered, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_half_an_answer_by_the_second, setup, teardown),
 		cmocka_unit_test(test_call_not_answered),
 	};
 

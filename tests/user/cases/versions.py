@@ -72,16 +72,7 @@ def no_data_at_all(path):
 
 @case("7.2: known keys of the wrong kind")
 def other_keys_of_the_wrong_kind(path):
-    bad(path, caps('"twin_socket":true'), caps('"write_multiple":1'), caps('"migration":[]'))
-
-
-@case("4.7: a twin socket is asked for, and not had")
-def twin_socket(path):
-    client = Client(path, False)
-    ok(client.ask(version(caps('"twin_socket":{"supported":true,"fd_index":99},"max_msg_fds":8'))))
-    assert not client.fds
-    works(client)
-    client.close()
+    bad(path, caps('"write_multiple":1'), caps('"migration":[]'))
 
 
 @case("7.2: depth")
