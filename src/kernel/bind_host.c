@@ -131,31 +131,35 @@ static bool name_of_file(const char *root, const char *file, char *name)
 	return true;
 }
 
-/* A file of /dev, or, with @number, the numbers of a device. */
-static int check_disk(const char *root, const struct bind_set *set, const char *file,
-		      const char *number, const char *what, const char *remedy,
-		      struct dfd_error *err)
+/* @path: of a block device in sysfs */
+static int check_disk(const struct bind_set *set, const char *path, const char *what,
+		      const char *remedy, struct dfd_error *err)
 {
-	char path[PATH_MAX], real[PATH_MAX], name[NAME_MAX + 1];
-	const char *function;
+	const char *function = behind(set, path, MAX_DEPTH);
+	char real[PATH_MAX];
 
-	if (number)
-		snprintf(path, sizeof(path), "%s/sys/dev/block/%s", root, number);
-	else if (name_of_file(root, file, name))
-		snprintf(path, sizeof(path), "%s/sys/class/block/%s", root, name);
-	else
-		return 0;
-	function = behind(set, path, MAX_DEPTH);
 	if (!function || !realpath(path, real))
 		return 0;
 	return refuse_disk(function, what, strrchr(real, '/') + 1, remedy, err);
+}
+
+/* @file: of /dev, or anything else, which is no disk */
+static int check_file(const char *root, const struct bind_set *set, const char *file,
+		      const char *what, const char *remedy, struct dfd_error *err)
+{
+	char path[PATH_MAX], name[NAME_MAX + 1];
+
+	if (!name_of_file(root, file, name))
+		return 0;
+	snprintf(path, sizeof(path), "%s/sys/class/block/%s", root, name);
+	return check_disk(set, path, what, remedy, err);
 }
 
 /* Some file systems have numbers of their own; the field behind "-" names a device of theirs. */
 static int check_mount(const char *root, const struct bind_set *set, const char *line,
 		       struct dfd_error *err)
 {
-	char number[32], point[512], source[512], what[600];
+	char path[PATH_MAX], number[32], point[512], source[512], what[600];
 	const char *rest = strstr(line, " - ");
 	int ret;
 
@@ -163,8 +167,9 @@ static int check_mount(const char *root, const struct bind_set *set, const char 
 	    sscanf(rest, " - %*s %511s", source) != 1)
 		return 0;
 	snprintf(what, sizeof(what), "the file system at %s", point);
-	ret = check_disk(root, set, NULL, number, what, "unmount it", err);
-	return ret ? ret : check_disk(root, set, source, NULL, what, "unmount it", err);
+	snprintf(path, sizeof(path), "%s/sys/dev/block/%s", root, number);
+	ret = check_disk(set, path, what, "unmount it", err);
+	return ret ? ret : check_file(root, set, source, what, "unmount it", err);
 }
 
 static int check_swap(const char *root, const struct bind_set *set, const char *line,
@@ -174,7 +179,7 @@ static int check_swap(const char *root, const struct bind_set *set, const char *
 
 	if (sscanf(line, "%511s", file) != 1)
 		return 0;
-	return check_disk(root, set, file, NULL, "swap space", "swapoff it", err);
+	return check_file(root, set, file, "swap space", "swapoff it", err);
 }
 
 static int each_line(const char *root, const char *file, const struct bind_set *set,

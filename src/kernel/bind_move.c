@@ -167,6 +167,7 @@ static int read_named(const struct bind_env *env, const char *name, struct place
 	char path[PATH_MAX];
 	int dir, ret;
 
+	*out = (struct placement){ 0 };
 	snprintf(path, sizeof(path), "%s" DEVICES "%s", env->root, name);
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
