@@ -290,6 +290,14 @@ const struct dfd_doorbell *device_doorbells(const struct dfd_device *dev, uint32
 	return *count ? ops->doorbells : NULL;
 }
 
+void device_signal_by(struct dfd_device *dev, const struct dfd_signaller *s)
+{
+	pthread_mutex_lock(&dev->lock);
+	if (dev->model)
+		dev->model->signaller = s;
+	pthread_mutex_unlock(&dev->lock);
+}
+
 bool dfd_device_quiet(struct dfd_device *dev)
 {
 	bool quiet;

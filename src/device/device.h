@@ -8,6 +8,8 @@
 
 #include <devfd/provider.h>
 
+#include "util/eventfd.h"
+
 struct model_host;
 
 /** struct irq_wait - eventfds that the library holds for dfd_wait_irq() */
@@ -62,6 +64,9 @@ const struct dfd_doorbell *device_doorbells(const struct dfd_device *dev, uint32
  * What other threads do on it is not foreseen. Return: true for that.
  */
 bool dfd_device_quiet(struct dfd_device *dev);
+
+/** device_signal_by() - drivers are strangers from now on; @s must outlive that. NULL ends it */
+void device_signal_by(struct dfd_device *dev, const struct dfd_signaller *s);
 
 /** device_drop_waits() - close the eventfds of dfd_irq_enable() */
 void device_drop_waits(struct dfd_device *dev);

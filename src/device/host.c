@@ -527,7 +527,6 @@ void model_host_shutdown(struct model_host *h)
 void model_host_free(struct model_host *h)
 {
 	host_irq_finish(h);
-	dfd_signaller_finish(&h->signaller);
 	host_dma_finish(h);
 	model_host_close_poll_fds(h);
 	pthread_mutex_destroy(&h->requests_lock);

@@ -71,7 +71,7 @@ struct dma_use {
  * @epoll_fd: the poll fd, with @timer_fd, @kick_fd and all unmask eventfds inside; all three are
  *            -1 until somebody asks for it
  * @armed: deadline that @timer_fd is set to
- * @signaller: of eventfds of drivers, which may be strangers
+ * @signaller: of eventfds, where drivers are strangers; NULL elsewhere
  * @requests_lock: guards @requests and @next_id; taken last, never held while foreign code runs
  * @cancelling: done functions run with -ECANCELED; no new request by message
  * @answers: requests in state REQUEST_ANSWERED, so that nobody need take the lock to find none
@@ -90,7 +90,7 @@ struct model_host {
 
 	uint32_t num_irqs;
 	struct host_irq *irqs;
-	struct dfd_signaller signaller;
+	const struct dfd_signaller *signaller;
 
 	struct dfd_iovamap maps;
 	struct dma_files files;

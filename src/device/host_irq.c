@@ -79,7 +79,7 @@ static void deliver(struct model_host *h, struct host_irq *irq, uint32_t vector)
 	if (irq->flags & DFD_IRQ_LEVEL)
 		v->masked = true;
 	if (v->fd >= 0)
-		dfd_signal(&h->signaller, v->fd);
+		dfd_signal(h->signaller, v->fd);
 }
 
 /* A mask has gone: deliver what waited for that. */
@@ -292,7 +292,7 @@ static int trigger(struct model_host *h, struct host_irq *irq, const struct dfd_
 	/* Loopback: the eventfd is signalled as a test, past all masks. */
 	for (uint32_t i = 0; i < set->count; i++) {
 		if (selected(set, i) && irq->vectors[set->start + i].fd >= 0)
-			dfd_signal(&h->signaller, irq->vectors[set->start + i].fd);
+			dfd_signal(h->signaller, irq->vectors[set->start + i].fd);
 	}
 	return 0;
 }

@@ -47,10 +47,9 @@ static void begin(struct conn *c, int fd)
 
 void link_start(struct link *l, int fd, int patience_ms)
 {
-	*l = (struct link){ .epoll_fd = -1,
-			    .patience_ms = patience_ms,
-			    .twin = { .fd = -1 },
-			    .ring = { .fd = -1, .bell = -1 } };
+	*l = (struct link){
+		.epoll_fd = -1, .patience_ms = patience_ms, .twin = { .fd = -1 }, .ring = RING_NONE
+	};
 	begin(&l->conn, fd);
 	let_sleep(fd, patience_ms);
 }

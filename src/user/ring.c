@@ -15,15 +15,14 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "user/ring.h"
-#include "util/eventfd.h"
 
 #define LINE_WORDS 8
 /* A client looks so long for an answer; the first part of it without letting others run. */
@@ -31,6 +30,8 @@
 #define EAGER_NS 3000
 /* Looks between two questions for the time. */
 #define LOOKS 32
+/* Rings taken in one go: more than a socket holds, unless somebody makes noise. */
+#define MAX_HEARD 64
 
 _Static_assert(sizeof(struct ring_request) == LINE_WORDS * 8, "one cache line");
 _Static_assert(sizeof(struct ring_response) == LINE_WORDS * 8, "one cache line");
@@ -98,14 +99,27 @@ static int map(struct ring *r, int fd)
 	return 0;
 }
 
+/* A socket is the one thing that can be told with each write not to block. */
+static int make_bell(struct ring *r)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends))
+		return -errno;
+	r->bell = ends[0];
+	r->far_bell = ends[1];
+	return 0;
+}
+
 int ring_create(struct ring *r)
 {
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	int ret = 0;
 
 	*r = (struct ring){ .fd = memfd_create("devfd-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING),
-			    .bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
-	if (r->fd < 0 || r->bell < 0 || ftruncate(r->fd, sizeof(*r->shared)) ||
+			    .bell = -1,
+			    .far_bell = -1 };
+	if (r->fd < 0 || make_bell(r) || ftruncate(r->fd, sizeof(*r->shared)) ||
 	    fcntl(r->fd, F_ADD_SEALS, seals))
 		ret = -errno;
 	if (!ret)
@@ -117,14 +131,21 @@ int ring_create(struct ring *r)
 	return ret;
 }
 
+static bool is_socket(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISSOCK(st.st_mode);
+}
+
 int ring_join(struct ring *r, const int fds[2])
 {
 	int seals = fcntl(fds[0], F_GET_SEALS), ret;
 	struct stat st;
 
-	*r = (struct ring){ .fd = -1, .bell = -1 };
+	*r = (struct ring)RING_NONE;
 	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fds[0], &st) ||
-	    st.st_size < (off_t)sizeof(*r->shared) || !dfd_is_eventfd(fds[1]))
+	    st.st_size < (off_t)sizeof(*r->shared) || !is_socket(fds[1]))
 		return -EPROTO;
 	ret = map(r, fds[0]);
 	if (ret)
@@ -145,11 +166,29 @@ void ring_finish(struct ring *r)
 		close(r->fd);
 	if (r->bell >= 0)
 		close(r->bell);
-	dfd_signaller_finish(&r->signaller);
-	*r = (struct ring){ .fd = -1, .bell = -1 };
+	if (r->far_bell >= 0)
+		close(r->far_bell);
+	*r = (struct ring)RING_NONE;
 }
 
 /* ---- the client ---- */
+
+/* What cannot be sent for want of room need not be: the server has been told. */
+static void ring_the_bell(const struct ring *r)
+{
+	const char any = 0;
+
+	if (send(r->bell, &any, sizeof(any), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+}
+
+void ring_hear(struct ring *r)
+{
+	char any;
+
+	for (int i = 0; i < MAX_HEARD && recv(r->bell, &any, sizeof(any), MSG_DONTWAIT) >= 0; i++)
+		;
+}
 
 void ring_ask(struct ring *r, struct ring_request *q, uint32_t len)
 {
@@ -158,7 +197,7 @@ void ring_ask(struct ring *r, struct ring_request *q, uint32_t len)
 	line_store(&r->shared->request, q, offsetof(struct ring_request, data) + len);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (load(&r->shared->asleep))
-		dfd_signal(&r->signaller, r->bell);
+		ring_the_bell(r);
 }
 
 int ring_answered(struct ring *r, struct ring_response *a)

@@ -10,7 +10,6 @@
 #include <stddef.h>
 
 #include "user/proto.h"
-#include "util/eventfd.h"
 
 /* The layout below, as both ends name it in VERSION. */
 #define RING_LAYOUT 1u
@@ -69,8 +68,8 @@ struct ring_memory {
  * struct ring - one end of it
  * @shared: NULL when there is none
  * @fd: of the memory, at the server; -1 at the client
- * @bell: the eventfd
- * @signaller: rings it
+ * @bell: this end's socket of the bell
+ * @far_bell: the client's, at the server, until it is sent
  * @seq: of the last request
  * @crowded: the other end ran on this processor, so that looking here only keeps it from its work
  */
@@ -78,17 +77,22 @@ struct ring {
 	struct ring_memory *shared;
 	int fd;
 	int bell;
-	struct dfd_signaller signaller;
+	int far_bell;
 	uint32_t seq;
 	bool crowded;
 };
+
+#define RING_NONE                                                                                  \
+	{                                                                                          \
+		.fd = -1, .bell = -1, .far_bell = -1                                               \
+	}
 
 /** ring_create() - at the server. Return: 0, -ENOMEM, -EMFILE; @r has no ring then */
 int ring_create(struct ring *r);
 
 /**
  * ring_join() - at the client
- * @fds: memory and eventfd, as the server has sent them; stay the caller's
+ * @fds: memory and bell, as the server has sent them; stay the caller's
  *
  * Return: 0; -EPROTO for fds that are something else; -ENOMEM, -EMFILE.
  */
@@ -132,6 +136,9 @@ void ring_answer(struct ring *r, struct ring_response *a, uint32_t len);
 
 /** ring_look() - have the client read the socket before it is answered */
 void ring_look(struct ring *r);
+
+/** ring_hear() - take what the client has rung */
+void ring_hear(struct ring *r);
 
 /**
  * ring_asleep() - say whether the bell must be rung

@@ -71,7 +71,7 @@ static void *answer_all(void *arg)
 static void join(struct ring *server, struct ring *client)
 {
 	assert_int_equal(ring_create(server), 0);
-	assert_int_equal(ring_join(client, (const int[]){ server->fd, server->bell }), 0);
+	assert_int_equal(ring_join(client, (const int[]){ server->fd, server->far_bell }), 0);
 }
 
 static void test_both_ends(void **state)
@@ -114,9 +114,9 @@ static void test_fds(void **state)
 	plain = memfd_create("plain", MFD_CLOEXEC);
 	assert_int_equal(pipe(pipes), 0);
 	assert_int_equal(ftruncate(plain, 4096), 0);
-	assert_int_equal(ring_join(&client, (const int[]){ plain, server.bell }), -EPROTO);
+	assert_int_equal(ring_join(&client, (const int[]){ plain, server.far_bell }), -EPROTO);
 	assert_int_equal(ring_join(&client, (const int[]){ server.fd, pipes[1] }), -EPROTO);
-	assert_int_equal(ring_join(&client, (const int[]){ server.bell, server.fd }), -EPROTO);
+	assert_int_equal(ring_join(&client, (const int[]){ server.far_bell, server.fd }), -EPROTO);
 	assert_int_equal(ring_join(&client, (const int[]){ -1, -1 }), -EPROTO);
 	assert_int_equal(ftruncate(server.fd, 0), -1);
 	ring_finish(&client);

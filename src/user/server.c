@@ -118,6 +118,7 @@ struct dfd_server {
 	struct source ticks, stops;
 	struct export *exports, *awake;
 	struct patience patience;
+	struct dfd_signaller signaller;
 	bool ticking, polls;
 	uint64_t looked;
 	void (*line)(void *ctx, enum dfd_serve_level level, const char *text);
@@ -577,6 +578,7 @@ static int wait_for_events(struct dfd_server *srv, int timeout_ms)
 			serve_device(source->export);
 			break;
 		case SOURCE_RING:
+			ring_hear(&source->export->session.ring);
 			serve_ring(source->export);
 			break;
 		case SOURCE_BELLS:
@@ -730,6 +732,8 @@ static void export_free(struct export *e)
 	user_unplace(&e->place);
 	if (e->listener >= 0)
 		close(e->listener);
+	if (e->target.dev)
+		device_signal_by(e->target.dev, NULL);
 	target_finish(&e->target);
 	free(e);
 }
@@ -766,6 +770,7 @@ static int export_new(struct dfd_server *srv, struct dfd_device *dev, int fd, co
 	e->bells = (struct source){ SOURCE_BELLS, e };
 	ret = target_init(&e->target, dev, err);
 	if (!ret) {
+		device_signal_by(dev, &srv->signaller);
 		ret = watch_device(e);
 		if (!ret)
 			ret = poll_add(srv, fd, &e->listens);
@@ -835,6 +840,7 @@ int dfd_server_new(struct dfd_server **out)
 	if (!srv)
 		return -ENOMEM;
 	srv->patience = usual_patience;
+	dfd_signaller_start(&srv->signaller);
 	srv->ticks.kind = SOURCE_TICK;
 	srv->stops.kind = SOURCE_STOP;
 	srv->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -868,5 +874,7 @@ void dfd_server_free(struct dfd_server *srv)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	}
+	if (srv)
+		dfd_signaller_finish(&srv->signaller);
 	free(srv);
 }

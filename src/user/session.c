@@ -391,7 +391,7 @@ static void offer_ring(struct session *s, struct reply *r, uint32_t *keys)
 		return;
 	}
 	r->fds[0] = s->ring.fd;
-	r->fds[1] = s->ring.bell;
+	r->fds[1] = s->ring.far_bell;
 	r->num_fds = 2;
 }
 
@@ -613,9 +613,7 @@ bool session_queued(const struct session *s)
 
 void session_start(struct session *s, const struct target *target, int fd)
 {
-	*s = (struct session){ .target = target,
-			       .twin = { .fd = -1 },
-			       .ring = { .fd = -1, .bell = -1 } };
+	*s = (struct session){ .target = target, .twin = { .fd = -1 }, .ring = RING_NONE };
 	conn_init(&s->conn, fd);
 }
 

@@ -64,22 +64,18 @@ void dfd_eventfd_signal(int fd)
 		return;
 }
 
+void dfd_signaller_start(struct dfd_signaller *s)
+{
+	aio_context_t ctx = 0;
+
+	s->ctx = syscall(SYS_io_setup, KEPT, &ctx) ? 0 : ctx;
+}
+
 void dfd_signaller_finish(struct dfd_signaller *s)
 {
 	if (s->ctx)
 		syscall(SYS_io_destroy, s->ctx);
-	*s = (struct dfd_signaller){ 0 };
-}
-
-static bool can_submit(struct dfd_signaller *s)
-{
-	aio_context_t ctx = 0;
-
-	if (!s->ctx && !s->unable) {
-		s->unable = syscall(SYS_io_setup, KEPT, &ctx);
-		s->ctx = ctx;
-	}
-	return s->ctx;
+	s->ctx = 0;
 }
 
 /* What was submitted is over at once; the kernel keeps its result until it is taken. */
@@ -92,23 +88,27 @@ static void take_results(const struct dfd_signaller *s)
 		;
 }
 
-void dfd_signal(struct dfd_signaller *s, int fd)
+static int submit(const struct dfd_signaller *s, int fd)
 {
-	struct iocb nothing = { .aio_lio_opcode = IOCB_CMD_PREAD,
+	struct iocb refused = { .aio_lio_opcode = IOCB_CMD_PREAD,
 				.aio_fildes = (uint32_t)fd,
 				.aio_flags = IOCB_FLAG_RESFD,
 				.aio_resfd = (uint32_t)fd };
-	struct iocb *list = &nothing;
-	bool able = can_submit(s);
+	struct iocb *list = &refused;
 
-	if (able && syscall(SYS_io_submit, s->ctx, 1, &list) == 1)
-		return;
-	if (able && errno == EAGAIN) {
+	return syscall(SYS_io_submit, s->ctx, 1, &list) == 1 ? 0 : -errno;
+}
+
+void dfd_signal(const struct dfd_signaller *s, int fd)
+{
+	int ret = s && s->ctx ? submit(s, fd) : -ENOSYS;
+
+	if (ret == -EAGAIN) {
 		take_results(s);
-		if (syscall(SYS_io_submit, s->ctx, 1, &list) == 1)
-			return;
+		ret = submit(s, fd);
 	}
-	dfd_eventfd_signal(fd);
+	if (ret)
+		dfd_eventfd_signal(fd);
 }
 
 uint64_t dfd_eventfd_take(int fd)

@@ -13,21 +13,23 @@ bool dfd_is_eventfd(int fd);
 int dfd_eventfd_dup(int fd);
 
 /**
- * struct dfd_signaller - what it takes to signal eventfds of others; zero it before the first use
- * @ctx: of asynchronous I/O, 0 without
- * @unable: there is no asynchronous I/O here
- *
- * Not thread-safe: each has its own, or a lock.
+ * struct dfd_signaller - what it takes to signal eventfds of strangers; thread-safe once started
+ * @ctx: of asynchronous I/O; 0 where there is none
  */
 struct dfd_signaller {
 	unsigned long ctx;
-	bool unable;
 };
 
+void dfd_signaller_start(struct dfd_signaller *s);
+
+/** dfd_signaller_finish() - takes tens of milliseconds, so one of them serves many devices */
 void dfd_signaller_finish(struct dfd_signaller *s);
 
-/** dfd_signal() - add 1; never blocks: a full eventfd already says what there is to say */
-void dfd_signal(struct dfd_signaller *s, int fd);
+/**
+ * dfd_signal() - add 1; never blocks: a full eventfd already says what there is to say
+ * @s: NULL for the eventfd of somebody who would only block himself
+ */
+void dfd_signal(const struct dfd_signaller *s, int fd);
 
 /** dfd_eventfd_signal() - add 1 to an eventfd that nobody else can change */
 void dfd_eventfd_signal(int fd);

@@ -20,10 +20,12 @@
 static void test_eventfds(void **state)
 {
 	int good = eventfd(0, 0), file = open("/dev/null", O_RDWR), mine;
-	struct dfd_signaller signaller = { 0 };
+	struct dfd_signaller signaller;
 	uint64_t full = UINT64_MAX - 1;
 
 	(void)state;
+	dfd_signaller_start(&signaller);
+	assert_true(signaller.ctx);
 	assert_true(dfd_is_eventfd(good));
 	assert_false(dfd_is_eventfd(file));
 	assert_false(dfd_is_eventfd(-1));
@@ -55,6 +57,7 @@ static void test_eventfds(void **state)
 #define TURNS 20000
 
 struct race {
+	struct dfd_signaller signaller;
 	int fd;
 	atomic_int turns[2];
 };
@@ -78,30 +81,26 @@ static void wait_for(atomic_int *turns, int turn)
 
 static void *first(void *ctx)
 {
-	struct dfd_signaller signaller = { 0 };
 	struct race *r = ctx;
 
 	for (int turn = 1; turn <= TURNS; turn++) {
 		wait_for(&r->turns[1], turn - 1);
 		fill_all_but_one(r->fd);
 		atomic_store(&r->turns[0], turn);
-		dfd_signal(&signaller, r->fd);
+		dfd_signal(&r->signaller, r->fd);
 	}
-	dfd_signaller_finish(&signaller);
 	return NULL;
 }
 
 static void *second(void *ctx)
 {
-	struct dfd_signaller signaller = { 0 };
 	struct race *r = ctx;
 
 	for (int turn = 1; turn <= TURNS; turn++) {
 		wait_for(&r->turns[0], turn);
-		dfd_signal(&signaller, r->fd);
+		dfd_signal(&r->signaller, r->fd);
 		atomic_store(&r->turns[1], turn);
 	}
-	dfd_signaller_finish(&signaller);
 	return NULL;
 }
 
@@ -124,6 +123,7 @@ static void test_signal_never_blocks(void **state)
 	int stuck = 0;
 
 	(void)state;
+	dfd_signaller_start(&r.signaller);
 	assert_int_equal(pthread_create(&threads[0], NULL, first, &r), 0);
 	assert_int_equal(pthread_create(&threads[1], NULL, second, &r), 0);
 	while (atomic_load(&r.turns[1]) < TURNS) {
@@ -134,6 +134,7 @@ static void test_signal_never_blocks(void **state)
 	}
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
+	dfd_signaller_finish(&r.signaller);
 	close(r.fd);
 	assert_int_equal(stuck, 0);
 }

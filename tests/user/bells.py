@@ -51,9 +51,10 @@ def put(register, value, **kw):
     return wire.write(0, register, struct.pack("<Q", value), **kw)
 
 
-def wait_idle(client):
+def wait_for(client, done):
+    """The command register tells what was done last."""
     end = time.monotonic() + 5
-    while client.ask(wire.read(0, COMMAND, 8))[32] & 1:
+    while client.ask(wire.read(0, COMMAND, 8))[32] != done:
         assert time.monotonic() < end
         time.sleep(0.001)
 
@@ -73,11 +74,7 @@ def act(client, found):
             client.send(b"".join(put(*pair, flags=0x10)
                                  for pair in ((SRC, src), (DST, dst), (COUNT, 4096))))
             os.write(found[value], struct.pack("<Q", 1))
-            end = time.monotonic() + 5
-            while value == 7 and memory[4096 + 4095] != number and time.monotonic() < end:
-                time.sleep(0.0005)
-            time.sleep(0.002)
-            wait_idle(client)
+            wait_for(client, value & ~1)
         assert memory[4096:] == memory[:4096], number
     # A reset forgets what was rung before.
     assert wire.error(client.ask(wire.message(wire.RESET))) == 0
