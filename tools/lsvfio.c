@@ -120,8 +120,12 @@ static int list_device(struct options *opt, const char *address, struct dfd_devi
 	enum dfd_view_kind kind = 0;
 	int status;
 
-	if (!opt->via)
-		return print_view(opt, address, &view);
+	if (!opt->via) {
+		status = print_view(opt, address, &view);
+		if (!status && opt->verbose && !opt->json)
+			dfd_print_abilities(stdout, dev);
+		return status;
+	}
 	while (strcmp(opt->via, dfd_view_name(kind)) != 0)
 		kind++;
 	status = lsvfio_learn(address, dev, kind, &view);

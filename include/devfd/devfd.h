@@ -9,12 +9,14 @@
 #include <devfd/enumerate.h>
 #include <devfd/error.h>
 #include <devfd/facts.h>
+#include <devfd/feature.h>
 #include <devfd/file.h>
 #include <devfd/ioctl.h>
 #include <devfd/mmio.h>
 #include <devfd/open.h>
 #include <devfd/print.h>
 #include <devfd/provider.h>
+#include <devfd/reset.h>
 #include <devfd/save.h>
 #include <devfd/serve.h>
 #include <devfd/table.h>

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include <devfd/device.h>
 #include <devfd/view.h>
 
 #ifdef __cplusplus
@@ -35,6 +36,16 @@ int dfd_print_view_text(FILE *out, const char *address, const struct dfd_view *v
 
 /** dfd_print_view_json() - the same as one JSON object, without the keys that it cannot tell */
 int dfd_print_view_json(FILE *out, const char *address, const struct dfd_view *view);
+
+/**
+ * dfd_print_abilities() - what an open device can do beyond its description
+ *
+ * Features of VFIO_DEVICE_FEATURE, those without a name by their number, and what a hot reset would
+ * take along. A device that has none of both prints nothing.
+ *
+ * Return: 0 or -EIO when @out is in error.
+ */
+int dfd_print_abilities(FILE *out, struct dfd_device *dev);
 
 /**
  * dfd_print_machine() - the devices of a machine, one line each, below one about the machine

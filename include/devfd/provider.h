@@ -13,6 +13,7 @@
 #define DEVFD_PROVIDER_H
 
 #include <devfd/device.h>
+#include <devfd/reset.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -78,6 +79,10 @@ struct dfd_device_ops {
 	/** Writes that may be signalled; a server offers them to clients. */
 	const struct dfd_doorbell *doorbells;
 	uint32_t num_doorbells;
+	/** Kernel devices: see <devfd/reset.h>. */
+	int (*hot_reset_info)(struct dfd_device *dev, struct dfd_hot_reset **out,
+			      struct dfd_error *err);
+	int (*hot_reset)(struct dfd_device *dev, struct dfd_error *err);
 };
 
 /**

@@ -194,6 +194,77 @@ struct vfio_device_feature {
 #define VFIO_DEVICE_FEATURE_SET	  (1u << 17)
 #define VFIO_DEVICE_FEATURE_PROBE (1u << 18)
 
+/* Bodies of features; numbers are in <devfd/feature.h>. */
+struct vfio_device_feature_migration {
+	uint64_t flags;
+};
+struct vfio_device_feature_mig_state {
+	uint32_t device_state;
+	int32_t data_fd;
+};
+struct vfio_device_low_power_entry_with_wakeup {
+	int32_t wakeup_eventfd;
+	uint32_t reserved;
+};
+struct vfio_device_feature_dma_logging_control {
+	uint64_t page_size;
+	uint32_t num_ranges;
+	uint32_t reserved;
+	uint64_t ranges; /* address */
+};
+struct vfio_device_feature_dma_logging_report {
+	uint64_t iova;
+	uint64_t length;
+	uint64_t page_size;
+	uint64_t bitmap; /* address */
+};
+struct vfio_device_feature_mig_data_size {
+	uint64_t stop_copy_length;
+};
+struct vfio_device_feature_bus_master {
+	uint32_t op;
+};
+struct vfio_region_dma_range {
+	uint64_t offset;
+	uint64_t length;
+};
+struct vfio_device_feature_dma_buf {
+	uint32_t region_index;
+	uint32_t open_flags;
+	uint32_t flags;
+	uint32_t nr_ranges;
+	struct vfio_region_dma_range dma_ranges[];
+};
+
+/* ---- reset of a slot or a bus ---- */
+
+struct vfio_pci_dependent_device {
+	uint32_t id; /* group, or id in an iommufd */
+	uint16_t segment;
+	uint8_t bus;
+	uint8_t devfn;
+};
+struct vfio_pci_hot_reset_info {
+	uint32_t argsz;
+	uint32_t flags;
+	uint32_t count;
+	struct vfio_pci_dependent_device devices[];
+};
+#define VFIO_DEVICE_GET_PCI_HOT_RESET_INFO _IO(VFIO_TYPE, VFIO_BASE + 12)
+
+#define VFIO_PCI_HOT_RESET_FLAG_DEV_ID	     (1u << 0)
+#define VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED (1u << 1)
+#define VFIO_PCI_DEVID_OWNED		     0u
+#define VFIO_PCI_DEVID_NOT_OWNED	     UINT32_MAX
+
+struct vfio_pci_hot_reset {
+	uint32_t argsz;
+	uint32_t flags;
+	uint32_t count;
+	int32_t group_fds[];
+};
+#define VFIO_DEVICE_PCI_HOT_RESET _IO(VFIO_TYPE, VFIO_BASE + 13)
+
 /* ---- DMA through a container of type 1 ---- */
 
 struct vfio_iommu_type1_info {
@@ -246,6 +317,12 @@ _Static_assert(sizeof(struct vfio_device_bind_iommufd) == 24, "kernel layout");
 _Static_assert(sizeof(struct vfio_device_attach_iommufd_pt) == 16, "kernel layout");
 _Static_assert(VFIO_DEVICE_BIND_IOMMUFD == 0x3b76 && VFIO_DEVICE_ATTACH_IOMMUFD_PT == 0x3b77,
 	       "kernel numbers");
+_Static_assert(sizeof(struct vfio_device_feature_dma_logging_control) == 24, "kernel layout");
+_Static_assert(sizeof(struct vfio_device_feature_dma_logging_report) == 32, "kernel layout");
+_Static_assert(sizeof(struct vfio_device_feature_dma_buf) == 16, "kernel layout");
+_Static_assert(sizeof(struct vfio_pci_dependent_device) == 8, "kernel layout");
+_Static_assert(sizeof(struct vfio_pci_hot_reset_info) == 12, "kernel layout");
+_Static_assert(VFIO_DEVICE_GET_PCI_HOT_RESET_INFO == 0x3b70, "kernel numbers");
 _Static_assert(sizeof(struct vfio_info_cap_header) == 8, "kernel layout");
 _Static_assert(sizeof(struct vfio_device_info) == 24, "kernel layout");
 _Static_assert(offsetof(struct vfio_device_info, cap_offset) == 16, "kernel layout");

@@ -244,6 +244,42 @@ int dfd_device_reset(struct dfd_device *dev)
 	return ret;
 }
 
+/* Members that came later: a provider may have been built against a table without them. */
+#define HAS(dev, member)                                                                           \
+	((dev)->ops->size >=                                                                       \
+		 offsetof(struct dfd_device_ops, member) + sizeof((dev)->ops->member) &&           \
+	 (dev)->ops->member)
+
+int dfd_hot_reset_info(struct dfd_device *dev, struct dfd_hot_reset **out, struct dfd_error *err)
+{
+	int ret;
+
+	if (!HAS(dev, hot_reset_info))
+		return dfd_error_set(err, -EOPNOTSUPP,
+				     "only a device of the kernel's VFIO has a "
+				     "hot reset");
+	device_enter(dev);
+	ret = dev->ops->hot_reset_info(dev, out, err);
+	device_leave(dev);
+	return ret;
+}
+
+int dfd_hot_reset(struct dfd_device *dev, struct dfd_error *err)
+{
+	int ret;
+
+	if (!HAS(dev, hot_reset))
+		return dfd_error_set(err, -EOPNOTSUPP,
+				     "only a device of the kernel's VFIO has a "
+				     "hot reset");
+	device_enter(dev);
+	ret = dev->ops->hot_reset(dev, err);
+	if (!ret)
+		dev->resets++;
+	device_leave(dev);
+	return ret;
+}
+
 int dfd_device_feature(struct dfd_device *dev, uint32_t flags, void *data, size_t len)
 {
 	int ret;

@@ -74,6 +74,9 @@ void device_drop_waits(struct dfd_device *dev);
 /** device_stop_thread() - end the service thread, if there is one */
 void device_stop_thread(struct dfd_device *dev);
 
+/** device_feature_is_plain() - Return: may a stranger hand in its body? It holds numbers only */
+bool device_feature_is_plain(uint32_t flags);
+
 /** dfd_device_resets() - Return: how often the device was reset; for tests */
 unsigned int dfd_device_resets(struct dfd_device *dev);
 

@@ -9,22 +9,19 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <devfd/provider.h>
 
 #include "abi/vfio.h"
 #include "kernel/describe.h"
 #include "kernel/explain.h"
+#include "kernel/hot_reset.h"
 #include "kernel/link.h"
+#include "kernel/retry.h"
 #include "kernel/vfio.h"
 
 #define COMMAND	       4 /* of configuration space */
 #define COMMAND_MASTER 4u
-
-/* A reset finds the function's lock taken, for a moment. */
-#define RESET_TRIES   50
-#define RESET_WAIT_NS 10000000
 
 /* No feature has a larger body. */
 #define MAX_FEATURE_BODY 4096u
@@ -134,16 +131,25 @@ static int clear_bus_master(struct dfd_device *dev)
 static int reset(struct dfd_device *dev)
 {
 	const struct vfio_device *p = dfd_device_priv(dev);
-	const struct timespec wait = { .tv_nsec = RESET_WAIT_NS };
-	int ret;
+	int ret = kernel_retry(p->env.calls, p->link.device, VFIO_DEVICE_RESET, NULL);
 
-	for (int i = 0; i < RESET_TRIES; i++) {
-		ret = p->env.calls->ioctl(p->link.device, VFIO_DEVICE_RESET, NULL);
-		if (ret != -EAGAIN)
-			break;
-		nanosleep(&wait, NULL);
-	}
 	return ret < 0 ? ret : clear_bus_master(dev);
+}
+
+static int vfio_hot_reset_info(struct dfd_device *dev, struct dfd_hot_reset **out,
+			       struct dfd_error *err)
+{
+	const struct vfio_device *p = dfd_device_priv(dev);
+
+	return hot_reset_info(&p->env, &p->link, out, err);
+}
+
+static int vfio_hot_reset(struct dfd_device *dev, struct dfd_error *err)
+{
+	const struct vfio_device *p = dfd_device_priv(dev);
+	int ret = hot_reset(&p->env, &p->link, err);
+
+	return ret ? ret : clear_bus_master(dev);
 }
 
 static int feature(struct dfd_device *dev, uint32_t flags, void *data, size_t len)
@@ -163,7 +169,8 @@ static int feature(struct dfd_device *dev, uint32_t flags, void *data, size_t le
 	if (len)
 		memcpy(body, data, len);
 	ret = p->env.calls->ioctl(p->link.device, VFIO_DEVICE_FEATURE, &arg);
-	if (ret >= 0 && len && (flags & VFIO_DEVICE_FEATURE_GET))
+	/* A migration state that was set answers with an fd. */
+	if (ret >= 0 && len)
 		memcpy(data, body, len);
 	return ret;
 }
@@ -188,6 +195,8 @@ static const struct dfd_device_ops vfio_ops = {
 	.reset = reset,
 	.feature = feature,
 	.close = vfio_close,
+	.hot_reset_info = vfio_hot_reset_info,
+	.hot_reset = vfio_hot_reset,
 };
 
 /* Whose memory cannot be mapped: without an IOMMU, or opened by somebody else. */
@@ -201,6 +210,8 @@ static const struct dfd_device_ops no_dma_ops = {
 	.reset = reset,
 	.feature = feature,
 	.close = vfio_close,
+	.hot_reset_info = vfio_hot_reset_info,
+	.hot_reset = vfio_hot_reset,
 };
 
 /* ---- opening ---- */

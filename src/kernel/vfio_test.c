@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <devfd/feature.h>
 #include <devfd/file.h>
 #include <devfd/view.h>
 
@@ -376,6 +377,96 @@ static void test_feature(void **state)
 	finish(dev);
 }
 
+struct matrix {
+	uint32_t count;
+	uint32_t numbers[8];
+	uint32_t directions[8];
+};
+
+static int note_feature(void *ctx, uint32_t number, uint32_t directions)
+{
+	struct matrix *m = ctx;
+
+	m->numbers[m->count] = number;
+	m->directions[m->count++] = directions;
+	return m->count == 4 ? 7 : 0;
+}
+
+static void test_probe_features(void **state)
+{
+	const uint32_t both = DFD_FEATURE_GET | DFD_FEATURE_SET;
+	struct dfd_device *dev;
+	struct matrix m = { 0 };
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_ok();
+	fake.feature_gets = 1u << 1 | 1u << 2 | UINT64_C(1) << 40;
+	fake.feature_sets = 1u << 2;
+	assert_int_equal(dfd_feature_probe(dev, note_feature, &m), 0);
+	assert_int_equal(m.count, 3);
+	assert_int_equal(m.numbers[0], DFD_FEATURE_MIGRATION);
+	assert_int_equal(m.directions[0], DFD_FEATURE_GET);
+	assert_int_equal(m.directions[1], both);
+	assert_int_equal(m.numbers[2], 40);
+	assert_string_equal(dfd_feature_name(m.numbers[1]), "MIG_DEVICE_STATE");
+	assert_null(dfd_feature_name(40));
+	fake.feature_gets |= 1;
+	m.count = 0;
+	assert_int_equal(dfd_feature_probe(dev, note_feature, &m), 7);
+	finish(dev);
+}
+
+/* Each call has the number and the body of linux/vfio.h. */
+static void test_typed_features(void **state)
+{
+	static const uint8_t uuid[16] = "0123456789abcde";
+	const struct dfd_area areas[] = { { 0, 0x1000 }, { 0x2000, 0x1000 } };
+	const struct dfd_dma_range range = { 0x10000, 0x40000 };
+	uint64_t number, bits = 0;
+	struct dfd_device *dev;
+	uint32_t mig;
+	int fd;
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_ok();
+	assert_int_equal(dfd_set_vf_token(dev, uuid), 0);
+	assert_int_equal(fake.feature_flags, 0 | DFD_FEATURE_SET);
+	assert_memory_equal(fake.feature_body, uuid, 16);
+	assert_int_equal(dfd_migration_flags(dev, &number), 0);
+	assert_int_equal(number, 0x5a5a5a5a5a5a5a5a);
+	assert_int_equal(dfd_migration_get(dev, &mig), 0);
+	assert_string_equal(dfd_migration_state_name(mig), "?");
+	assert_int_equal(dfd_migration_set(dev, DFD_MIGRATION_STATE_STOP_COPY, &fd), 0);
+	assert_int_equal(fake.feature_body[0], 3);
+	assert_int_equal(fd, -1);
+	assert_int_equal(dfd_low_power(dev, 17), 0);
+	assert_int_equal(fake.feature_body[0], 17);
+	assert_int_equal(dfd_low_power(dev, -1), 0);
+	assert_int_equal(fake.feature_flags, 3 | DFD_FEATURE_SET);
+	assert_int_equal(dfd_low_power_end(dev), 0);
+	assert_int_equal(dfd_dma_logging_start(dev, 4096, &range, 0), -EINVAL);
+	assert_int_equal(dfd_dma_logging_start(dev, 4096, &range, 1), 0);
+	memcpy(&number, fake.feature_body + 16, 8);
+	assert_ptr_equal((void *)(uintptr_t)number, &range);
+	assert_int_equal(dfd_dma_logging_report(dev, &range, 4096, &bits), 0);
+	assert_int_equal(fake.feature_flags, 8 | DFD_FEATURE_GET);
+	assert_int_equal(dfd_dma_logging_stop(dev), 0);
+	assert_int_equal(dfd_migration_size(dev, &number), 0);
+	assert_int_equal(dfd_set_bus_master(dev, true), 0);
+	assert_int_equal(fake.feature_body[0], 1);
+	fake.feature_ret = 55;
+	assert_int_equal(dfd_region_dmabuf(dev, 2, areas, 2), 55);
+	assert_int_equal(fake.feature_body[0], 2);
+	assert_int_equal(fake.feature_body[12], 2);
+	assert_int_equal(fake.feature_body[33], 0x20);
+	assert_int_equal(dfd_region_dmabuf(dev, 2, areas, 65), -EINVAL);
+	fake.feature_gets = fake.feature_sets = 0;
+	assert_int_equal(dfd_low_power_end(dev), -ENOTTY);
+	finish(dev);
+}
+
 /* ---- DMA ---- */
 
 static char page[4 * 4096] __attribute__((aligned(4096)));
@@ -609,7 +700,8 @@ int main(void)
 		cmocka_unit_test(test_msix_areas),     cmocka_unit_test(test_dead),
 		cmocka_unit_test(test_many_maps),      cmocka_unit_test(test_areas_of_kernel),
 		cmocka_unit_test(test_large_pages),    cmocka_unit_test(test_mediated),
-		cmocka_unit_test(test_container_lies),
+		cmocka_unit_test(test_container_lies), cmocka_unit_test(test_probe_features),
+		cmocka_unit_test(test_typed_features),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -6,12 +6,14 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include <devfd/ioctl.h>
+#include <devfd/reset.h>
 
 #include "abi/iommufd.h"
 #include "abi/vfio.h"
@@ -500,6 +502,99 @@ static void test_fd_unknown(void **state)
 	fake_stop();
 }
 
+/* ---- hot reset ---- */
+
+static void affect(uint32_t count, uint32_t first, uint32_t second)
+{
+	fake.reset_count = count;
+	fake.reset_devices[0] = (struct vfio_pci_dependent_device){ first, 0, 1, 0 };
+	fake.reset_devices[1] = (struct vfio_pci_dependent_device){ second, 0, 1, 1 };
+}
+
+/* One group: what is not open may be reset, too, as long as VFIO has it. */
+static void test_hot_reset_group(void **state)
+{
+	struct dfd_hot_reset *r;
+	struct dfd_device *dev;
+	struct dfd_error err;
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_by("pci", "01:00.0?via=group");
+	assert_int_equal(dfd_hot_reset_info(dev, &r, &err), -ENODEV);
+	affect(2, 7, 7);
+	assert_int_equal(dfd_hot_reset_info(dev, &r, &err), 0);
+	assert_true(r->possible);
+	assert_int_equal(r->count, 2);
+	assert_string_equal(r->devices[1].name, "0000:01:00.1");
+	assert_string_equal(r->devices[1].driver, "vfio-pci");
+	assert_int_equal(r->devices[1].group, 7);
+	free(r);
+	fake.failures[0] = (struct fake_failure){ VFIO_DEVICE_PCI_HOT_RESET, NULL, -EAGAIN, 3 };
+	assert_int_equal(dfd_hot_reset(dev, &err), 0);
+	assert_int_equal(fake.hot_resets, 1);
+	assert_int_equal(fake.reset_groups, 1);
+	tree_link(FUNCTION("1") "driver", "../../../../bus/pci/drivers/e1000");
+	tree_remove(FUNCTION("1") "vfio-dev/vfio1/dev");
+	tree_remove(FUNCTION("1") "vfio-dev/vfio1");
+	tree_remove(FUNCTION("1") "vfio-dev");
+	assert_int_equal(dfd_hot_reset(dev, &err), -EPERM);
+	assert_string_equal(err.text, "0000:01:00.1 would be reset, too, and e1000 has it; bind it "
+				      "to vfio-pci");
+	tree_remove(FUNCTION("1") "driver");
+	assert_int_equal(dfd_hot_reset(dev, &err), -EPERM);
+	dfd_device_close(dev);
+	fake_stop();
+}
+
+/* Two groups: both have to be open here. */
+static void test_hot_reset_groups(void **state)
+{
+	struct dfd_device *dev, *other;
+	struct dfd_error err;
+
+	(void)state;
+	fake_start("model:edu");
+	tree_link(FUNCTION("1") "iommu_group", "../../../../kernel/iommu_groups/8");
+	affect(2, 7, 8);
+	dev = open_by("pci", "01:00.0?via=group");
+	assert_int_equal(dfd_hot_reset(dev, &err), -EPERM);
+	assert_non_null(strstr(err.text, "0000:01:00.1 would be reset, too, and this process"));
+	other = open_by("pci", "01:00.1?via=group");
+	assert_int_equal(dfd_hot_reset(dev, &err), 0);
+	assert_int_equal(fake.reset_groups, 2);
+	dfd_device_close(other);
+	dfd_device_close(dev);
+	assert_int_equal(fake.open, 0);
+	fake_stop();
+}
+
+static void test_hot_reset_file(void **state)
+{
+	struct dfd_hot_reset *r;
+	struct dfd_device *dev;
+	struct dfd_error err;
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_by("pci", "01:00.0?via=cdev");
+	affect(2, 1, VFIO_PCI_DEVID_NOT_OWNED);
+	assert_int_equal(dfd_hot_reset_info(dev, &r, &err), 0);
+	assert_false(r->possible);
+	assert_true(r->devices[0].ours);
+	assert_false(r->devices[1].ours);
+	free(r);
+	affect(2, 1, VFIO_PCI_DEVID_OWNED);
+	assert_int_equal(dfd_hot_reset(dev, &err), -EPERM);
+	fake.reset_flags = VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED;
+	assert_int_equal(dfd_hot_reset(dev, &err), 0);
+	assert_int_equal(fake.reset_groups, 0);
+	affect(300, 1, 1);
+	assert_int_equal(dfd_hot_reset_info(dev, &r, &err), -ENOSPC);
+	dfd_device_close(dev);
+	fake_stop();
+}
+
 /* ---- without an IOMMU ---- */
 
 static void take_iommu_away(void)
@@ -597,13 +692,28 @@ static void test_sweep(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_choice),	 TEST(test_older_kernels), TEST(test_options),
-		TEST(test_token),	 TEST(test_same),	   TEST(test_unmaps_less),
-		TEST(test_no_memory),	 TEST(test_files),	   TEST(test_many_ranges),
-		TEST(test_share),	 TEST(test_mix),	   TEST(test_given_iommufd),
-		TEST(test_cdev_address), TEST(test_fd_unbound),	   TEST(test_fd_bound),
-		TEST(test_fd_unknown),	 TEST(test_noiommu_group), TEST(test_noiommu_file),
+		TEST(test_choice),
+		TEST(test_older_kernels),
+		TEST(test_options),
+		TEST(test_token),
+		TEST(test_same),
+		TEST(test_unmaps_less),
+		TEST(test_no_memory),
+		TEST(test_files),
+		TEST(test_many_ranges),
+		TEST(test_share),
+		TEST(test_mix),
+		TEST(test_given_iommufd),
+		TEST(test_cdev_address),
+		TEST(test_fd_unbound),
+		TEST(test_fd_bound),
+		TEST(test_fd_unknown),
+		TEST(test_noiommu_group),
+		TEST(test_noiommu_file),
 		TEST(test_sweep),
+		TEST(test_hot_reset_group),
+		TEST(test_hot_reset_groups),
+		TEST(test_hot_reset_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,11 +16,35 @@ static uint32_t word(const struct dfd_cap *cap, size_t index)
 	return value;
 }
 
+/** struct subtype - the types of regions that linux/vfio.h has names for */
+static const struct subtype {
+	uint32_t type;
+	uint32_t subtype;
+	const char *name;
+} subtypes[] = {
+	{ REGION_TYPE_PCI_VENDOR | 0x8086, 1, "Intel graphics OpRegion" },
+	{ REGION_TYPE_PCI_VENDOR | 0x8086, 2, "Intel host bridge configuration" },
+	{ REGION_TYPE_PCI_VENDOR | 0x8086, 3, "Intel LPC bridge configuration" },
+	{ REGION_TYPE_PCI_VENDOR | 0x10de, 1, "NVLink2 memory" },
+	{ REGION_TYPE_PCI_VENDOR | 0x1014, 1, "NVLink2 ATSD" },
+	{ 1, 1, "graphics EDID" },
+	{ 2, 1, "channel I/O asynchronous commands" },
+	{ 2, 2, "channel I/O subchannel block" },
+	{ 2, 3, "channel I/O channel reports" },
+	{ 3, 1, "migration, version 1" },
+};
+
 static void region_type(char *buf, size_t len, const struct dfd_cap *cap)
 {
 	static const char *const types[] = { "?", "graphics", "channel I/O", "migration" };
 	uint32_t type = word(cap, 0), subtype = word(cap, 1);
 
+	for (size_t i = 0; i < sizeof(subtypes) / sizeof(*subtypes); i++) {
+		if (subtypes[i].type == type && subtypes[i].subtype == subtype) {
+			snprintf(buf, len, "%s", subtypes[i].name);
+			return;
+		}
+	}
 	if (type & REGION_TYPE_PCI_VENDOR)
 		snprintf(buf, len, "vendor %04" PRIx32 " subtype %" PRIu32, type & 0xffff, subtype);
 	else if (type && type < sizeof(types) / sizeof(*types))
@@ -37,6 +61,30 @@ static void atomic_completer(char *buf, size_t len, const struct dfd_cap *cap)
 		 flags & 2 ? " 64" : "", flags & 4 ? " 128" : "");
 }
 
+/* Structs of linux/vfio_zdev.h; only the parts of their first version are looked at. */
+static void zpci_base(char *buf, size_t len, const struct dfd_cap *cap)
+{
+	const uint8_t *body = cap->data;
+	uint64_t dma[2];
+
+	memcpy(dma, body, sizeof(dma));
+	snprintf(buf, len, "DMA 0x%" PRIx64 "-0x%" PRIx64 ", group %u", dma[0], dma[1], body[23]);
+}
+
+static void zpci_group(char *buf, size_t len, const struct dfd_cap *cap)
+{
+	const uint8_t *body = cap->data;
+	uint16_t msis;
+
+	memcpy(&msis, body + 26, sizeof(msis));
+	snprintf(buf, len, "at most %u MSIs, PCI version %u", msis, body[30]);
+}
+
+static void zpci_string(char *buf, size_t len, const struct dfd_cap *cap)
+{
+	snprintf(buf, len, "%" PRIu32 " bytes", word(cap, 0));
+}
+
 /* A meaning is only asked for where the body has the size given. */
 static const struct known {
 	enum dfd_cap_of of;
@@ -45,10 +93,10 @@ static const struct known {
 	uint32_t size;
 	void (*meaning)(char *buf, size_t len, const struct dfd_cap *cap);
 } known[] = {
-	{ DFD_CAP_OF_DEVICE, 1, "ZPCI_BASE", 0, NULL },
-	{ DFD_CAP_OF_DEVICE, 2, "ZPCI_GROUP", 0, NULL },
-	{ DFD_CAP_OF_DEVICE, 3, "ZPCI_UTIL", 0, NULL },
-	{ DFD_CAP_OF_DEVICE, 4, "ZPCI_PFIP", 0, NULL },
+	{ DFD_CAP_OF_DEVICE, 1, "ZPCI_BASE", 24, zpci_base },
+	{ DFD_CAP_OF_DEVICE, 2, "ZPCI_GROUP", 31, zpci_group },
+	{ DFD_CAP_OF_DEVICE, 3, "ZPCI_UTIL", 4, zpci_string },
+	{ DFD_CAP_OF_DEVICE, 4, "ZPCI_PFIP", 4, zpci_string },
 	{ DFD_CAP_OF_DEVICE, 5, "PCI_ATOMIC_COMP", 4, atomic_completer },
 	{ DFD_CAP_OF_REGION, 1, "SPARSE_MMAP", 0, NULL },
 	{ DFD_CAP_OF_REGION, 2, "TYPE", 8, region_type },

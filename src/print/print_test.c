@@ -172,9 +172,29 @@ static void test_caps(void **state)
 	assert_string_equal(dfd_cap_name(DFD_CAP_OF_DEVICE, 3), "ZPCI_UTIL");
 	assert_null(dfd_cap_name(DFD_CAP_OF_DEVICE, 77));
 	assert_string_equal(dfd_cap_meaning(buf, sizeof(buf), DFD_CAP_OF_REGION, &cap),
-			    "graphics subtype 1");
+			    "graphics EDID");
+	cap.data = (const uint32_t[]){ 1, 9 };
+	assert_string_equal(dfd_cap_meaning(buf, sizeof(buf), DFD_CAP_OF_REGION, &cap),
+			    "graphics subtype 9");
 	cap.size = 7;
 	assert_null(dfd_cap_meaning(buf, sizeof(buf), DFD_CAP_OF_REGION, &cap));
+}
+
+/* Bodies as linux/vfio_zdev.h lays them out. */
+static void test_zpci_caps(void **state)
+{
+	uint8_t body[32] = { [4] = 1, [8] = 0xff, [15] = 0xff, [23] = 7, [26] = 64, [30] = 2 };
+	struct dfd_cap cap = { .id = 1, .version = 1, .size = 24, .data = body };
+	char buf[64];
+
+	(void)state;
+	assert_string_equal(dfd_cap_meaning(buf, sizeof(buf), DFD_CAP_OF_DEVICE, &cap),
+			    "DMA 0x100000000-0xff000000000000ff, group 7");
+	cap.id = 2;
+	assert_null(dfd_cap_meaning(buf, sizeof(buf), DFD_CAP_OF_DEVICE, &cap));
+	cap.size = 32;
+	assert_string_equal(dfd_cap_meaning(buf, sizeof(buf), DFD_CAP_OF_DEVICE, &cap),
+			    "at most 64 MSIs, PCI version 2");
 }
 
 static void test_names(void **state)
@@ -235,7 +255,7 @@ static void test_text_pci(void **state)
 		      "  capability  PCI_ATOMIC_COMP: completes atomic operations of 32 64 bits\n"
 		      "  region 0    BAR0    1 MiB  rw  memory     mmap part  file 0x10000000000\n"
 		      "              mappable 0x0-0xfff, 0x2000-0x2fff\n"
-		      "              capability TYPE: vendor 8086 subtype 1\n"
+		      "              capability TYPE: Intel graphics OpRegion\n"
 		      "              capability MSIX_MAPPABLE\n"
 		      "              capability id 77 version 2: 61626300 00000000\n"
 		      "  region 2    BAR2     32 B  rw  I/O ports             file 0x30000000000\n"
@@ -409,6 +429,7 @@ int main(void)
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_caps),
+		cmocka_unit_test(test_zpci_caps),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_names_of_a_broken_file),
 		cmocka_unit_test(test_text_pci),

@@ -17,6 +17,7 @@
 #include <devfd/file.h>
 
 #include "abi/vfio.h"
+#include "device/device.h"
 #include "user/session.h"
 
 /* Requests taken in one go, so that a flood does not keep others waiting. */
@@ -357,6 +358,9 @@ static int do_feature(struct session *s, struct message *m, struct reply *r)
 		return -EINVAL;
 	if (head.flags & ~(VFIO_DEVICE_FEATURE_MASK | directions | VFIO_DEVICE_FEATURE_PROBE))
 		return -EINVAL;
+	/* An address or an fd in there would be one of this process. */
+	if (!device_feature_is_plain(head.flags))
+		return -ENOTTY;
 	if (head.flags & VFIO_DEVICE_FEATURE_PROBE) {
 		ret = dfd_device_feature(s->target->dev, head.flags, NULL, 0);
 		return ret < 0 ? ret : reply_put(s, r, m->body, m->len);

@@ -356,6 +356,57 @@ static int own_ioctl(struct file *f, unsigned long request, void *arg)
 	}
 }
 
+/* As the kernel checks them; what they do is for tests to look at. */
+static int device_feature(struct vfio_device_feature *arg)
+{
+	uint32_t number = arg->flags & VFIO_DEVICE_FEATURE_MASK;
+	bool get = fake.feature_gets >> (number % 64) & 1;
+	bool set = fake.feature_sets >> (number % 64) & 1;
+	size_t len = arg->argsz - sizeof(*arg);
+
+	if (number >= 64 || (!get && !set))
+		return -ENOTTY;
+	if (((arg->flags & VFIO_DEVICE_FEATURE_GET) && !get) ||
+	    ((arg->flags & VFIO_DEVICE_FEATURE_SET) && !set))
+		return -EINVAL;
+	fake.feature_flags = arg->flags;
+	if (arg->flags & VFIO_DEVICE_FEATURE_PROBE)
+		return 0;
+	memcpy(fake.feature_body, arg->data,
+	       len < sizeof(fake.feature_body) ? len : sizeof(fake.feature_body));
+	if (arg->flags & VFIO_DEVICE_FEATURE_GET)
+		memset(arg->data, 0x5a, len);
+	return fake.feature_ret;
+}
+
+static int hot_reset_list(const struct file *f, struct vfio_pci_hot_reset_info *arg)
+{
+	uint32_t room = (arg->argsz - (uint32_t)sizeof(*arg)) / (uint32_t)sizeof(*arg->devices);
+
+	arg->flags = f->own ? VFIO_PCI_HOT_RESET_FLAG_DEV_ID | fake.reset_flags : 0;
+	arg->count = fake.reset_count;
+	if (!fake.reset_count)
+		return -ENODEV;
+	if (fake.reset_count > room)
+		return -ENOSPC;
+	memcpy(arg->devices, fake.reset_devices, fake.reset_count * sizeof(*arg->devices));
+	return 0;
+}
+
+static int hot_reset(const struct file *f, const struct vfio_pci_hot_reset *arg)
+{
+	fake.reset_groups = arg->count;
+	if (arg->flags || f->own == !!arg->count ||
+	    arg->argsz != sizeof(*arg) + arg->count * sizeof(*arg->group_fds))
+		return -EINVAL;
+	for (uint32_t i = 0; i < arg->count; i++) {
+		if (kind_of(arg->group_fds[i]) != GROUP)
+			return -EBADF;
+	}
+	fake.hot_resets++;
+	return 0;
+}
+
 static int device_ioctl(struct file *f, unsigned long request, void *arg)
 {
 	struct vfio_device_feature *feature = arg;
@@ -372,10 +423,11 @@ static int device_ioctl(struct file *f, unsigned long request, void *arg)
 		fake.irq_flags = set->flags;
 		break;
 	case VFIO_DEVICE_FEATURE:
-		fake.feature_flags = feature->flags;
-		if (feature->flags & VFIO_DEVICE_FEATURE_GET)
-			memset(feature->data, 0x5a, feature->argsz - sizeof(*feature));
-		return 0;
+		return device_feature(feature);
+	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
+		return hot_reset_list(f, arg);
+	case VFIO_DEVICE_PCI_HOT_RESET:
+		return hot_reset(f, arg);
 	}
 	return dfd_ioctl(fake.model, request, arg);
 }
@@ -519,6 +571,8 @@ void fake_start(const char *model)
 {
 	fake = (struct fake_kernel){ .entries = 65535,
 				     .page_sizes = 0x40201000,
+				     .feature_gets = UINT64_MAX,
+				     .feature_sets = UINT64_MAX,
 				     .iommu_types =
 					     1u << VFIO_TYPE1_IOMMU | 1u << VFIO_TYPE1v2_IOMMU };
 	memset(files, 0, sizeof(files));

@@ -57,12 +57,18 @@ struct fake_chain {
  * @phys: where all memory is, for a device without an IOMMU; 0: there is an IOMMU
  * @contiguous: bytes there in one piece
  * @short_unmap: unmapping leaves a page behind
+ * @feature_gets, @feature_sets: features by their number, and the directions they have
+ * @feature_ret: what a feature answers
+ * @reset_devices, @reset_count: what a hot reset affects; 0: there is none
+ * @reset_flags: of the list for a device by its own file
  * @entries: maps that the container can have
  * @fail_at: number of the call that fails with -EIO, from 1 on; 0: none
  * @calls: calls so far
  * @open: files open
  * @irq_argsz, @irq_flags: of the last VFIO_DEVICE_SET_IRQS
- * @feature_flags: of the last VFIO_DEVICE_FEATURE
+ * @feature_flags, @feature_body: of the last VFIO_DEVICE_FEATURE
+ * @hot_resets: how many there were
+ * @reset_groups: groups that the last one named
  * @maps: DMA maps there are
  * @mapped_files: how often a file was mapped
  * @name: of the last VFIO_GROUP_GET_DEVICE_FD
@@ -84,6 +90,12 @@ struct fake_kernel {
 	uint64_t phys;
 	uint64_t contiguous;
 	bool short_unmap;
+	uint64_t feature_gets;
+	uint64_t feature_sets;
+	int feature_ret;
+	struct vfio_pci_dependent_device reset_devices[4];
+	uint32_t reset_count;
+	uint32_t reset_flags;
 	unsigned int entries;
 	struct fake_failure failures[FAKE_MAX_FAILURES];
 	unsigned int fail_at;
@@ -92,6 +104,9 @@ struct fake_kernel {
 	uint32_t irq_argsz;
 	uint32_t irq_flags;
 	uint32_t feature_flags;
+	uint8_t feature_body[64];
+	unsigned int hot_resets;
+	uint32_t reset_groups;
 	unsigned int maps;
 	unsigned int mapped_files;
 	char name[128];

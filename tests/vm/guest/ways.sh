@@ -2,7 +2,7 @@
 # Every way to a device that a newer kernel has: the device's own file, its group.
 . /lib.sh
 . /edu.sh
-edu=0000:00:01.0 nvme=0000:00:02.0
+edu=0000:00:01.0 nvme=0000:00:02.0 one=0000:01:00.0 two=0000:01:00.1
 
 ways() {
 	local way
@@ -20,8 +20,29 @@ nvme_works() { # ADDRESS
 	nvme "$1" identify && nvme "$1" write 100 50 "$seed" && nvme "$1" verify 100 50 "$seed"
 }
 
+abilities() { # ADDRESS TEXT...: lsvfio -v must print each of them
+	lsvfio -v "$1" >/tmp/abilities || return 1
+	shift
+	cat /tmp/abilities
+	for text; do
+		grep -qF -e "$text" /tmp/abilities || { echo "lacks: $text"; return 1; }
+	done
+}
+
+# Two functions behind one port: they are reset together, and only if this process may.
+hot_reset() { # WAY
+	bind $one vfio-pci
+	check reset-$1-foreign abilities "pci:$one?via=$1" "hot reset   not now: $two" "not ours"
+	bind $two vfio-pci
+	check reset-$1-possible abilities "pci:$one?via=$1" "hot reset   possible" "$two  vfio-pci"
+	check reset-$1-twice vm-pair "pci:$one?via=$1" "pci:$two?via=$1"
+	unbind $two
+}
+
 ls -l /dev/vfio /dev/vfio/devices /dev/iommu
 check bind-edu bind $edu vfio-pci
 check bind-nvme bind $nvme vfio-pci
 ls -l /dev/vfio /dev/vfio/devices
 ways
+hot_reset group
+hot_reset cdev

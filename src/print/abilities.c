@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* What an open device can do beyond its description: features, and reset with its neighbours. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include <devfd/feature.h>
+#include <devfd/print.h>
+#include <devfd/reset.h>
+
+#include "print/plain.h"
+
+/** struct feature_lines - @title: "features", until it was printed */
+struct feature_lines {
+	FILE *out;
+	const char *title;
+};
+
+static int print_feature(void *ctx, uint32_t number, uint32_t directions)
+{
+	struct feature_lines *f = ctx;
+	const char *name = dfd_feature_name(number);
+
+	if (*f->title)
+		fprintf(f->out, "  %s\n", f->title);
+	f->title = "";
+	fprintf(f->out, "    %2" PRIu32 " %-28s%s%s%s\n", number, name ? name : "unknown",
+		directions & DFD_FEATURE_GET ? "get" : "",
+		directions == (DFD_FEATURE_GET | DFD_FEATURE_SET) ? ", " : "",
+		directions & DFD_FEATURE_SET ? "set" : "");
+	return 0;
+}
+
+static void print_hot_reset(FILE *out, struct dfd_device *dev)
+{
+	struct dfd_hot_reset *r;
+	char plain[DFD_PLAIN_SIZE];
+
+	if (dfd_hot_reset_info(dev, &r, NULL))
+		return;
+	fprintf(out, "  hot reset   %s%s\n",
+		r->possible ? "possible" : "not now: ", dfd_plain(plain, sizeof(plain), r->why));
+	for (uint32_t i = 0; i < r->count; i++) {
+		const struct dfd_reset_device *d = &r->devices[i];
+		const char *driver = dfd_plain(plain, sizeof(plain), d->driver);
+
+		fprintf(out, "    %s  %s", d->name, *driver ? driver : "no driver");
+		if (d->group >= 0)
+			fprintf(out, "  IOMMU group %" PRId32, d->group);
+		fprintf(out, "%s\n", d->ours ? "" : "  not ours");
+	}
+	free(r);
+}
+
+int dfd_print_abilities(FILE *out, struct dfd_device *dev)
+{
+	struct feature_lines f = { out, "features" };
+
+	dfd_feature_probe(dev, print_feature, &f);
+	print_hot_reset(out, dev);
+	return ferror(out) ? -EIO : 0;
+}

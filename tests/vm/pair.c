@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two devices of one IOMMU group in one process: they share an address space, and a hot reset
+ * resets both.
+ *
+ * usage: vm-pair ADDRESS ADDRESS
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <devfd/devfd.h>
+
+static void must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "pair: %s\n", what);
+	exit(1);
+}
+
+static struct dfd_device *open_one(const char *address)
+{
+	struct dfd_device *dev;
+	struct dfd_error err;
+
+	if (dfd_open(address, &dev, &err))
+		must(false, err.text);
+	return dev;
+}
+
+/* The register keeps what is not written to it. */
+static uint32_t liveness(struct dfd_device *dev, uint32_t value)
+{
+	uint32_t got = 0;
+
+	must(dfd_region_write(dev, 0, 4, &value, 4) == 4, "a register cannot be written");
+	must(dfd_region_read(dev, 0, 4, &got, 4) == 4, "a register cannot be read");
+	return ~got;
+}
+
+static void maps(struct dfd_device *a, struct dfd_device *b)
+{
+	struct dfd_dma_buf buf, other;
+	struct dfd_dma_map map = { .size = 4096, .prot = DFD_DMA_READ };
+	uint64_t unmapped = 1;
+
+	must(!dfd_dma_alloc(a, 4096, 0, &buf) && !dfd_dma_alloc(b, 4096, 0, &other), "no memory");
+	must(buf.iova != other.iova, "one address for two maps");
+	map.iova = buf.iova;
+	map.addr = other.addr;
+	must(dfd_dma_map(b, &map) == -EEXIST, "an address that the other has mapped is free");
+	must(!dfd_dma_unmap(b, buf.iova, 4096, &unmapped) && !unmapped, "the other's was unmapped");
+	dfd_dma_free(a, &buf);
+	must(!dfd_dma_map(b, &map), "an address that was unmapped is not free");
+	dfd_dma_free(b, &other);
+}
+
+int main(int argc, char **argv)
+{
+	struct dfd_device *a, *b;
+	struct dfd_hot_reset *r;
+	struct dfd_error err;
+
+	must(argc == 3, "usage: vm-pair ADDRESS ADDRESS");
+	a = open_one(argv[1]);
+	b = open_one(argv[2]);
+	must(liveness(a, 0x11) == 0x11 && liveness(b, 0x22) == 0x22, "a device does not live");
+	maps(a, b);
+	if (dfd_hot_reset_info(a, &r, &err))
+		must(false, err.text);
+	must(r->possible && r->count == 2, r->why);
+	free(r);
+	if (dfd_hot_reset(a, &err))
+		must(false, err.text);
+	must(liveness(a, 0x33) == 0x33 && liveness(b, 0x44) == 0x44, "a device does not live");
+	dfd_device_close(a);
+	must(liveness(b, 0x55) == 0x55, "a device does not live after the other was closed");
+	dfd_device_close(b);
+	puts("ok");
+	return 0;
+}
