@@ -27,6 +27,8 @@ mdevs() {
 	check mtty-register same " 60" "$(line_status mdev:$serial)"
 	check mbochs make_mdev mbochs small $display
 	mdev_checks mbochs $display
+	check matrix vm-matrix /matrix.txt mtty=mdev:$serial mbochs=mdev:$display \
+		mttygroup="mdev:$serial?via=group"
 }
 
 edu_checks $edu

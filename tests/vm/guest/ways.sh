@@ -39,6 +39,16 @@ hot_reset() { # WAY
 	unbind $two
 }
 
+# The model in this process and in another one, and the device of the kernel, too.
+matrix() {
+	devfd serve model:edu --socket /tmp/model.sock &
+	devfd serve "pci:$one" --socket /tmp/real.sock &
+	wait_for test -S /tmp/model.sock
+	wait_for test -S /tmp/real.sock
+	vm-matrix /matrix.txt model=model:edu user=user:/tmp/model.sock served=user:/tmp/real.sock \
+		group="pci:$edu?via=group" cdev="pci:$edu?via=cdev"
+}
+
 ls -l /dev/vfio /dev/vfio/devices /dev/iommu
 check bind-edu bind $edu vfio-pci
 check bind-nvme bind $nvme vfio-pci
@@ -46,3 +56,6 @@ ls -l /dev/vfio /dev/vfio/devices
 ways
 hot_reset group
 hot_reset cdev
+bind $one vfio-pci
+unbind $two
+check matrix matrix
