@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """One boot of a guest, and what it reports.
 
-The guest has two serial ports. The first is its console: kernel messages and what commands print.
+An x86-64 guest has two serial ports. The first is its console: kernel messages and what commands print.
 On the second it reports, one line each, so that nothing comes between:
 
     check NAME: ok          a check has passed
@@ -20,16 +20,20 @@ import subprocess
 import time
 
 QEMU = "qemu-system-x86_64"
+QEMU_ARM64 = "qemu-system-aarch64"
 LIMIT = 120  # seconds for one boot
 TICK = 0.05
 
 # TCG always: a /dev/kvm that is there may hang. No default devices and no option ROMs, which cost
 # seconds. Without no_timer_check a kernel on a busy host may see its timer fail and panic. A kernel
 # without ASPM leaves slots to the firmware, which does not unplug by their registers: pcie_ports.
-COMMON = ["-accel", "tcg", "-machine", "q35,kernel-irqchip=split",
-          "-cpu", "max", "-smp", "1", "-m", "512", "-nodefaults", "-no-user-config",
+COMMON = ["-accel", "tcg", "-smp", "1", "-m", "512", "-nodefaults", "-no-user-config",
           "-display", "none", "-no-reboot"]
-APPEND = "console=ttyS0 no_timer_check panic=-1 pcie_ports=native loglevel=6"
+X86_64 = ["-machine", "q35,kernel-irqchip=split", "-cpu", "max",
+          "-serial", "file:console", "-serial", "file:report"]
+# There is one port only: the report is on the console, too.
+ARM64 = ["-cpu", "cortex-a57", "-serial", "file:console"]
+APPEND = "no_timer_check panic=-1 pcie_ports=native loglevel=6"
 TROUBLE = re.compile(r"^\[ *[\d.]+\] .*(BUG:|Oops|WARNING:|Call Trace|Kernel panic)", re.M)
 
 
@@ -91,22 +95,23 @@ class Qmp:
 # Files are named relative to the folder of the boot, QEMU's working directory: the path of a socket
 # may not be long.
 def command_line(qemu, kernel, initrd, append, devices):
-    return [str(qemu), *COMMON, *devices, "-kernel", str(kernel), "-initrd", str(initrd),
-            "-append", f"{APPEND} {append}",
-            "-serial", "file:console", "-serial", "file:report",
+    machine, port = (ARM64, "ttyAMA0") if qemu == QEMU_ARM64 else (X86_64, "ttyS0")
+    return [str(qemu), *COMMON, *machine, *devices, "-kernel", str(kernel), "-initrd", str(initrd),
+            "-append", f"console={port} {APPEND} {append}",
             "-qmp", "unix:qmp,server=on,wait=off"]
 
 
 def follow(processes, functions, boot, limit):
     """Reads the report until QEMU ends."""
     process = processes["qemu"]
+    where = "console" if process.args[0] == QEMU_ARM64 else "report"
     start = time.monotonic()
     report = qmp = None
     while True:
         ended = process.poll() is not None
         boot.seconds = time.monotonic() - start
-        if report is None and (boot.folder / "report").exists():
-            report = Reader(boot.folder / "report")
+        if report is None and (boot.folder / where).exists():
+            report = Reader(boot.folder / where)
         for line in report.lines() if report else []:
             wish = boot.take(line)
             if wish and wish[0] == "kill":

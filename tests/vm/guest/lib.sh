@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Sourced by the scripts of the guest.
 report=/dev/ttyS1
+[ -e $report ] || report=/dev/ttyAMA0 # the console
 sysfs=/sys/bus/pci/devices
 
 # check NAME COMMAND...: one result. What the command prints goes to the console, the end of it into
