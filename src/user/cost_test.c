@@ -31,6 +31,7 @@
 #include "alloc.h"
 #include "user/listen.h"
 #include "user/proto.h"
+#include "user/session.h"
 
 #define ACCESSES 400
 #define WARM_UP	 20
@@ -186,17 +187,21 @@ static struct counted measure(enum loop loop, bool is_write)
 
 /*
  * At the edges of what is counted one call may belong to the other side. Who serves one client asks
- * the epoll fd every 10 ms all the same, which is much less often when nobody traces.
+ * the epoll fd every 10 ms all the same, which is much less often when nobody traces, and more
+ * often on a busy machine.
  */
 static void check(enum loop loop, unsigned int calls)
 {
 	for (int is_write = 0; is_write < 2; is_write++) {
+		uint64_t began = user_now();
 		struct counted n = measure(loop, is_write);
+		unsigned int asks = (unsigned int)((user_now() - began) / 10000000);
 
 		print_message("%s: %.3f calls, %u empty receives, %u looks, %zu allocations\n",
 			      is_write ? "write" : "read", n.all / (double)ACCESSES, n.empty,
 			      n.looked, atomic_load(&shared->allocations));
-		assert_in_range(n.all, calls * ACCESSES - 3, calls * ACCESSES + ACCESSES / 50);
+		assert_in_range(n.all, calls * ACCESSES - 3,
+				calls * ACCESSES + ACCESSES / 50 + 2 * asks);
 		assert_int_equal(atomic_load(&shared->allocations), 0);
 		if (loop == LOOP_POLL)
 			assert_true(n.looked <= (n.empty + ACCESSES) / 256 + 1);
