@@ -77,10 +77,12 @@ static void vfio_help(void (*line)(void *ctx, const char *text), void *ctx)
 
 static void user_help(void (*line)(void *ctx, const char *text), void *ctx)
 {
-	line(ctx, "user:PATH[,ring=off][,twin=off][,poll]: PATH is the socket of a vfio-user server.");
+	line(ctx,
+	     "user:PATH[,ring=off][,twin=off][,poll]: PATH is the socket of a vfio-user server.");
 	line(ctx, "  Registers of a device that devfd serves are read and written by memory that");
 	line(ctx, "  both processes share; ring=off lets them go by the socket, as with others.");
-	line(ctx, "  Other servers are offered a second socket for what they ask; twin=off does not.");
+	line(ctx,
+	     "  Other servers are offered a second socket for what they ask; twin=off does not.");
 	line(ctx, "  poll looks for answers by the socket instead of sleeping.");
 }
 
