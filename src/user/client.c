@@ -202,6 +202,9 @@ static int set_irqs(struct dfd_device *dev, const struct dfd_irq_set *set)
 
 static int dma_map(struct dfd_device *dev, struct dfd_dma_map *map)
 {
+	if (map->kind == DFD_DMA_MESSAGE)
+		dfd_device_log(dev, "memory that is no file cannot be handed on to the server of "
+				    "this device; let the driver share it as a file");
 	return link_map(link_of(dev), map);
 }
 

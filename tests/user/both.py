@@ -47,6 +47,17 @@ def twice():
         assert (here.stdout, here.returncode) == (there.stdout, there.returncode), there
 
 
+def twice_by_message():
+    """Memory that is no file does not; the driver is refused, and the server says why."""
+    with wire.Server(DEVFD, "model:edu") as near, \
+            wire.Server(DEVFD, "user:" + near.path, "--log", "info", stderr=subprocess.PIPE) as far:
+        out = run(BY_MESSAGE, "user:" + far.path)
+        assert out.returncode == 1 and "the memory cannot be mapped" in out.stderr, out
+        far.process.terminate()
+        said = far.process.stderr.read().decode()
+        assert said.count("memory that is no file cannot be handed on") == 1, said
+
+
 def views_agree():
     for model in "model:edu,msix", "model:shapes", "model:pl011":
         with wire.Server(DEVFD, model) as server:
@@ -224,6 +235,7 @@ def refusals():
 same_output()
 by_message()
 twice()
+twice_by_message()
 views_agree()
 second_client()
 places()

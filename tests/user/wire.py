@@ -106,7 +106,7 @@ def error(reply):
 class Server:
     """One device, or with a @neighbour two, in one process."""
 
-    def __init__(self, devfd, address, *options, neighbour=None, env=None):
+    def __init__(self, devfd, address, *options, neighbour=None, env=None, stderr=None):
         self.dir = tempfile.mkdtemp(prefix="devfd-user-")
         self.path = os.path.join(self.dir, "sock")
         self.paths = [self.path]
@@ -114,7 +114,7 @@ class Server:
         if neighbour:
             self.paths.append(os.path.join(self.dir, "next"))
             command += [neighbour, "--socket", self.paths[1]]
-        self.process = subprocess.Popen(command, env={**os.environ, **(env or {})})
+        self.process = subprocess.Popen(command, env={**os.environ, **(env or {})}, stderr=stderr)
         for _ in range(500):
             if all(map(os.path.exists, self.paths)) or self.process.poll() is not None:
                 break
