@@ -44,6 +44,11 @@ def sessions():
         yield path.stem, out
 
 
+def second(message):
+    """By the second socket."""
+    return message[:11] + bytes([message[11] | 1]) + message[12:]
+
+
 def dma(text=None):
     """The device copies from memory and back, all by messages, some of them answered too late."""
     def wait(message):
@@ -55,13 +60,14 @@ def dma(text=None):
             wait(wire.write(0, 0x98, struct.pack("<Q", command)))
     answers = (wire.DMA_READ, struct.pack("<QQ", 0x1000, 16) + bytes(16)), \
         (wire.DMA_WRITE, struct.pack("<QQ", 0x1000, 16))
+    by = second if text else bytes
     out = (wire.version(text) if text else wire.version()) + wire.write(7, 4, b"\6\0") + wire.dma_map(0x1000, 0x4000)
     for number, (command, body) in enumerate(answers):
         src, dst, register = (0x1000, 0x40000, 1) if number == 0 else (0x40000, 0x1000, 3)
         out += start(src, dst, register) + wait(wire.read(7, 0, 4)) + \
-            wait(wire.message(command, body, number, 1))
+            by(wait(wire.message(command, body, number, 1)))
     out += start(0x1000, 0x40000, 1) + wait(wire.message(wire.UNMAP, struct.pack("<IIQQ", 24, 2, 0, 0)))
-    return out + wait(wire.message(*answers[0], 2, 1))
+    return out + by(wait(wire.message(*answers[0], 2, 1)))
 
 
 def serve_seeds(out):
@@ -133,6 +139,10 @@ def user_seeds(out, devfd, lsvfio, edu):
             whole += said[at:at + size] + calls[at % len(calls)]
             at += size
         (out / (name + "-asking")).write_bytes(whole)
+        first = struct.unpack_from("<I", said, 4)[0]
+        twin = wire.version('{"capabilities":{"twin_socket":{"supported":true,"fd_index":0}}}')
+        twin = with_fds(twin[:8] + b"\1" + twin[9:], 1, 4)
+        (out / (name + "-twin")).write_bytes(twin + b"".join(map(second, calls)) + said[first:])
 
 
 def main():

@@ -14,13 +14,18 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed);
 
-/** struct place - a served device; what it answered and was not checked yet is in @out */
+/**
+ * struct place - a served device
+ * @out: what it answered and was not checked yet
+ * @second: the second socket, if the server has given one, else -1
+ */
 struct place {
 	struct dfd_server *srv;
 	struct sockaddr_un address;
 	socklen_t len;
 	uint8_t out[USER_MAX_MESSAGE + 4096];
 	size_t have;
+	int second;
 };
 
 static void place_start(struct place *p, const char *device)
@@ -44,11 +49,46 @@ static void serve(struct place *p)
 		abort();
 }
 
+/* A lone fd is the second socket; the ring has two, and the others are closed by the kernel. */
+static ssize_t receive(struct place *p, int fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { p->out + p->have, sizeof(p->out) - p->have };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.bytes,
+			      .msg_controllen = CMSG_LEN(sizeof(int)) };
+	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int got;
+
+	if (n > 0 && CMSG_FIRSTHDR(&msg)) {
+		memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(got));
+		if (p->second < 0 && !(msg.msg_flags & MSG_CTRUNC))
+			p->second = got;
+		else
+			close(got);
+	}
+	return n;
+}
+
+static void drain(int fd)
+{
+	uint8_t bytes[4096];
+
+	while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+}
+
 /* Return: false when the server has hung up. */
 static bool listen_to(struct place *p, int fd)
 {
+	if (p->second >= 0)
+		drain(p->second);
 	for (;;) {
-		ssize_t n = recv(fd, p->out + p->have, sizeof(p->out) - p->have, MSG_DONTWAIT);
+		ssize_t n = receive(p, fd);
 		size_t checked;
 
 		if (n <= 0)
@@ -65,7 +105,8 @@ static void talk(struct place *p, int fd, const uint8_t *data, size_t size)
 	bool wait;
 
 	while (size) {
-		size_t sent = stream_send(fd, data, size, &wait);
+		bool second = p->second >= 0 && stream_is_second(data, size);
+		size_t sent = stream_send(second ? p->second : fd, data, size, &wait);
 
 		data += sent;
 		size -= sent;
@@ -105,9 +146,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (fd < 0 || connect(fd, (const struct sockaddr *)&p->address, p->len))
 		abort();
 	p->have = 0;
+	p->second = -1;
 	serve(p);
 	talk(p, fd, data, size);
 	close(fd);
+	if (p->second >= 0)
+		close(p->second);
 	for (int i = 0; dfd_server_served(p->srv, NULL) == served; i++) {
 		if (i == 100000)
 			abort(); /* it does not see that the client has gone */

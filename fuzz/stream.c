@@ -49,7 +49,8 @@ void stream_start(void)
 /*
  * Behind memory come eventfds, as the ring has them.
  *
- * Bits 8 to 10 of the flags: the kind; 11 to 14: how many; 15 to 22: where to cut; 23: wait.
+ * Bits 8 to 10 of the flags: the kind; 11 to 14: how many; 15 to 22: where to cut; 23: wait; 24: by
+ * the second socket.
  */
 static ssize_t send_with_fds(int fd, const uint8_t *data, size_t len, uint32_t flags)
 {
@@ -93,6 +94,25 @@ size_t stream_send(int fd, const uint8_t *data, size_t len, bool *wait)
 		n += rest > 0 ? rest : 0;
 	}
 	return n > 0 ? (size_t)n : 0;
+}
+
+bool stream_is_second(const uint8_t *data, size_t len)
+{
+	struct user_header head = { 0 };
+
+	memcpy(&head, data, len < sizeof(head) ? len : sizeof(head));
+	return head.flags >> 24 & 1;
+}
+
+int stream_second(void)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) ||
+	    dup3(pair[0], kinds[4], O_CLOEXEC) < 0)
+		abort();
+	close(pair[0]);
+	return pair[1];
 }
 
 /* ---- checking ---- */

@@ -4,7 +4,8 @@
  * recorded session is a start.
  *
  * How a message is sent is said by bits of its flags that both ends ignore: which fds go with it,
- * where it is cut, whether the next one waits until it is served.
+ * where it is cut, whether the next one waits until it is served, whether it
+ * goes by the second socket.
  */
 #ifndef FUZZ_STREAM_H
 #define FUZZ_STREAM_H
@@ -24,6 +25,13 @@ void stream_start(void);
  * Return: bytes sent; 0 when the socket takes no more.
  */
 size_t stream_send(int fd, const uint8_t *data, size_t len, bool *wait);
+
+/** stream_is_second() - Return: is the message at the front of @data for the second socket? */
+bool stream_is_second(const uint8_t *data, size_t len);
+
+/** stream_second() - Return: a socket whose other end goes with messages from now on; to be closed
+ */
+int stream_second(void);
 
 /** stream_mutate() - as LLVMFuzzerCustomMutator(); @replies: messages start as replies */
 size_t stream_mutate(uint8_t *data, size_t len, size_t room, unsigned int seed, bool replies);

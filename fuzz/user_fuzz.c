@@ -18,11 +18,12 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 
 #define PATIENCE_MS 1000
 
-static void answer(int fd, const uint8_t *data, size_t size)
+static void answer(int first, int second, const uint8_t *data, size_t size)
 {
 	bool wait;
 
 	while (size) {
+		int fd = stream_is_second(data, size) ? second : first;
 		size_t sent = stream_send(fd, data, size, &wait);
 
 		if (!sent)
@@ -30,7 +31,7 @@ static void answer(int fd, const uint8_t *data, size_t size)
 		data += sent;
 		size -= sent;
 	}
-	shutdown(fd, SHUT_WR);
+	shutdown(first, SHUT_WR);
 }
 
 static void use_memory(struct dfd_device *dev)
@@ -91,18 +92,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct dfd_device *dev;
 	struct dfd_error err;
-	int pair[2], lowest;
+	int pair[2], lowest, second;
 
 	stream_start();
 	lowest = stream_lowest_fd();
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		abort();
-	answer(pair[1], data, size);
+	second = stream_second();
+	answer(pair[1], second, data, size);
 	if (!dfd_user_open_socket(pair[0], "fuzz", PATIENCE_MS, &dev, &err)) {
 		use(dev);
 		dfd_device_close(dev);
 	}
 	close(pair[1]);
+	close(second);
 	if (stream_lowest_fd() != lowest)
 		abort();
 	return 0;
