@@ -2,7 +2,7 @@
 # Every way to a device that a newer kernel has: the device's own file, its group.
 . /lib.sh
 . /edu.sh
-edu=0000:00:01.0 nvme=0000:00:02.0 one=0000:01:00.0 two=0000:01:00.1
+edu=0000:00:01.0 nvme=0000:00:02.0 one=0000:01:00.0 two=0000:01:00.1 pf=0000:02:00.0
 
 ways() {
 	local way
@@ -59,3 +59,4 @@ hot_reset cdev
 bind $one vfio-pci
 unbind $two
 check matrix matrix
+. /faults.sh

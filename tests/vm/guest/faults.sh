@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+# Sourced by ways.sh: what goes wrong with a device's own file, and files that are handed over.
+
+limited() { # KIB COMMAND...
+	local kib=$1
+	shift
+	(ulimit -l "$kib" && as_user "$@")
+}
+
+file_of() { # BDF
+	ls $sysfs/"$1"/vfio-dev
+}
+
+busy() {
+	check hold hold "pci:$edu?via=cdev" 0 --stubborn
+	refused busy "is bound to an iommufd already" edu "pci:$edu?via=cdev" 5
+	refused busy-group "IOMMU group $(group $edu) is busy" edu "pci:$edu?via=group" 5
+	kill $holder
+	wait $holder
+	check busy-retry drive "pci:$edu?via=cdev"
+	check hold-group hold "pci:$edu?via=group" 0 --stubborn
+	refused busy-cdev "process $holder (vm-hold)" edu "pci:$edu?via=cdev" 5
+	kill $holder
+	wait $holder
+}
+
+permission() {
+	local file
+	file=/dev/vfio/devices/$(file_of $edu)
+	refused no-access "$file is " as_user edu "'pci:$edu?via=cdev'" 5
+	check no-access-remedy follow_advice
+	refused no-iommufd "/dev/iommu is " as_user edu "'pci:$edu?via=cdev'" 5
+	check no-iommufd-remedy follow_advice
+	check no-access-retry as_user edu "'pci:$edu?via=cdev'" 5
+	refused memlock "ulimit -l" limited 4 edu "'pci:$edu?via=cdev'" 5
+	chown root "$file" /dev/iommu
+}
+
+# An fd that somebody else has opened, and is yet to be bound; an iommufd; something else.
+handed_over() {
+	local file
+	file=/dev/vfio/devices/$(file_of $edu)
+	check fd sh -c "exec 5<>$file; edu fd:5 $n $seed | diff /expect/edu -"
+	check iommufd sh -c "exec 6<>/dev/iommu; edu 'pci:$edu?iommufd=6' $n $seed | diff /expect/edu -"
+	check fd-and-iommufd sh -c "exec 5<>$file 6<>/dev/iommu; edu 'fd:5?iommufd=6' $n $seed |
+		diff /expect/edu -"
+	refused fd-wrong "is no device of VFIO but /dev/null" sh -c "edu fd:5 5 5<>/dev/null"
+	refused iommufd-wrong "iommufd=6 is not an iommufd" sh -c "edu 'pci:$edu?iommufd=6' 5 6<>/dev/null"
+	refused fd-closed "no file of this process has that number" edu fd:77 5
+}
+
+# The driver is unbound: the request interrupt asks for the device back.
+asked_back() {
+	check back-hold hold "pci:$edu?via=cdev" 0
+	check back-unbind timeout 20 sh -c "echo $edu >/sys/bus/pci/drivers/vfio-pci/unbind"
+	check back-asked held_until 0 "asked to give it back"
+	refused back-gone "is bound to no driver" edu pci:$edu 5
+	check back-bind bind $edu vfio-pci
+	check back-retry drive "pci:$edu?via=cdev"
+}
+
+# A virtual function whose physical function another process drives: only who knows the token.
+token() {
+	local uuid=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 vf
+	echo 1 >/sys/module/vfio_pci/parameters/enable_sriov
+	check token-bind bind $pf vfio-pci
+	check token-hold hold "pci:$pf?token=$uuid" 0 --stubborn
+	check token-vf sh -c "echo 1 >$sysfs/$pf/sriov_numvfs"
+	vf=$(basename "$(readlink $sysfs/$pf/virtfn0)")
+	check token-vf-bind bind "$vf" vfio-pci
+	for way in cdev group; do
+		refused token-$way-missing "needs the VF token" lsvfio "pci:$vf?via=$way"
+		refused token-$way-wrong "is not the one" \
+			lsvfio "pci:$vf?via=$way,token=00000000-0000-0000-0000-000000000001"
+		check token-$way lsvfio "pci:$vf?via=$way,token=$uuid"
+		refused token-$way-needless "takes no VF token" lsvfio "pci:$edu?via=$way,token=$uuid"
+	done
+	kill $holder
+	wait $holder
+}
+
+busy
+permission
+handed_over
+asked_back
+token
