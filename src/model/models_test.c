@@ -43,7 +43,7 @@ static void test_refused(void **state)
 		{ "nvme,image=", -EINVAL, "model:nvme: image= needs a text" },
 		{ "nvme", -EINVAL, "model:nvme: say which file: image=FILE" },
 		{ "nvme,image=/nowhere/x", -ENOENT,
-		  "model:nvme: image /nowhere/x: No such file or directory" },
+		  "model:nvme: image /nowhere/x: it does not exist; size= makes one" },
 		{ "nvme,image=/", -EISDIR, "model:nvme: image /: Is a directory" },
 		{ "nvme,image=/,readonly", -EINVAL,
 		  "model:nvme: image /: it is neither a file nor a block device" },

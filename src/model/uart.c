@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "model/model.h"
@@ -75,7 +76,8 @@ struct uart_state {
 };
 
 struct uart {
-	int fd; /* -1: loopback */
+	int fd;	     /* -1: loopback */
+	bool losing; /* the backend has not taken the last byte */
 	struct terminal terminal;
 	struct uart_state s;
 };
@@ -146,14 +148,25 @@ static void receive_from_terminal(struct uart *u)
 		receive(&u->s, bytes[i]);
 }
 
+/* A full disk or a terminal that nobody reads is told of once, not for every byte. */
+static void send_out(struct dfd_device *dev, uint8_t byte)
+{
+	struct uart *u = dfd_device_priv(dev);
+	bool lost = write(u->fd, &byte, 1) != 1;
+
+	if (lost && !u->losing)
+		dfd_device_log(dev, "uart: bytes are lost: %s", strerror(errno));
+	u->losing = lost;
+}
+
 static void transmit(struct dfd_device *dev, uint8_t byte)
 {
 	struct uart *u = dfd_device_priv(dev);
 
 	if (u->s.mcr & MCR_LOOP || u->fd < 0)
 		receive(&u->s, byte);
-	else if (write(u->fd, &byte, 1) != 1)
-		dfd_device_log(dev, "uart: a byte is lost: %s", strerror(errno));
+	else
+		send_out(dev, byte);
 	u->s.empty_pending = true;
 }
 
@@ -384,9 +397,14 @@ static int describe(const struct dfd_desc **desc, struct dfd_error *err)
 	return dfd_desc_build(b, desc, err);
 }
 
+/* Of a pipe both ends are opened: without a reader, writing to it would be a SIGPIPE. */
 static int open_file(struct uart *u, const char *path, struct dfd_error *err)
 {
-	u->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666);
+	const int flags = O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC;
+	struct stat st;
+	bool is_pipe = !stat(path, &st) && S_ISFIFO(st.st_mode);
+
+	u->fd = open(path, flags | (is_pipe ? O_RDWR : O_WRONLY), 0666);
 	if (u->fd < 0)
 		return dfd_error_set(err, -errno, "model:uart: %s: %s", path, strerror(errno));
 	return 0;

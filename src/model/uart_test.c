@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "model/model_test.h"
@@ -209,6 +210,39 @@ static void test_file(void **state)
 	unlink(path);
 }
 
+static void count_line(void *ctx, const char *text)
+{
+	assert_non_null(strstr(text, "bytes are lost"));
+	++*(int *)ctx;
+}
+
+/* The reader of a pipe may come late, and go: neither ends the process. A full one is told once. */
+static void test_pipe(void **state)
+{
+	char path[] = "uart-test-XXXXXX", spec[64], text[8] = "";
+	int fd = mkstemp(path), lines = 0;
+	struct dfd_device *dev;
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	snprintf(spec, sizeof(spec), "uart,backend=file=%s", path);
+	dev = open_uart(spec);
+	dfd_device_watch_log(dev, count_line, &lines);
+	fd = open(path, O_RDONLY | O_NONBLOCK);
+	out(dev, DATA, 'a');
+	assert_int_equal(read(fd, text, sizeof(text)), 1);
+	assert_string_equal(text, "a");
+	close(fd);
+	for (int i = 0; i < 70000; i++)
+		out(dev, DATA, 'b');
+	assert_int_equal(lines, 1);
+	dfd_device_close(dev);
+	unlink(path);
+}
+
 /* A terminal: more than the FIFO holds waits outside, and an interrupt tells of what comes. */
 static void test_terminal(void **state)
 {
@@ -307,8 +341,9 @@ int main(void)
 		cmocka_unit_test(test_identity),    cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_fifo),	    cmocka_unit_test(test_priorities),
 		cmocka_unit_test(test_modem_lines), cmocka_unit_test(test_interrupts),
-		cmocka_unit_test(test_file),	    cmocka_unit_test(test_terminal),
-		cmocka_unit_test(test_stale_link),  cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_file),	    cmocka_unit_test(test_pipe),
+		cmocka_unit_test(test_terminal),    cmocka_unit_test(test_stale_link),
+		cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -461,8 +461,22 @@ static int agree(struct link *l, uint32_t unwanted)
 	return ret;
 }
 
+/* Where there is no such socket, is what stands behind the comma meant to be an option? */
+static const char *unknown_option(const char *path)
+{
+	const char *comma = strrchr(path, ',');
+
+	return comma && !strchr(comma, '/') && access(path, F_OK) ? comma + 1 : NULL;
+}
+
 static int explain(const char *path, int ret, struct dfd_error *err)
 {
+	const char *option = ret == -ENOENT || ret == -ENAMETOOLONG ? unknown_option(path) : NULL;
+
+	if (option)
+		return dfd_error_set(err, -EINVAL,
+				     "user:%.*s: has no option \"%s\"; it has: ring=off, poll",
+				     (int)(option - path) - 1, path, option);
 	switch (ret) {
 	case -ENOENT:
 	case -ECONNREFUSED:

@@ -12,9 +12,9 @@
  *           for its requests; with ",poll" neither, and an answer by the socket is looked for
  *           instead of slept for
  *
- * Return: 0; -ENOENT and -ECONNREFUSED where nobody serves; -EBUSY when another client has the
- * device; -EPROTO for a server that speaks something else; -EBADMSG for answers that make no
- * device; -ETIMEDOUT; or what connect() says.
+ * Return: 0; -ENOENT and -ECONNREFUSED where nobody serves; -EINVAL for an unknown option; -EBUSY
+ * when another client has the device; -EPROTO for a server that speaks something else; -EBADMSG for
+ * answers that make no device; -ETIMEDOUT; or what connect() says.
  */
 int dfd_user_open(const char *address, struct dfd_device **out, struct dfd_error *err);
 

@@ -86,7 +86,7 @@ static int lock_folder(const char *path, struct dfd_error *err)
 		 slash ? path : ".");
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return dfd_error_set(err, -errno, "%s: %m", path);
+		return dfd_error_set(err, -errno, "%s: its folder %s: %m", path, folder);
 	for (int i = 0; (ret = flock(fd, LOCK_EX | LOCK_NB)) && i < PATIENCE; i++)
 		usleep(PATIENCE_US);
 	if (ret) {
@@ -144,12 +144,15 @@ static int listen_at(const char *path, const char *before, mode_t mode, struct u
 int user_listen(const char *path, mode_t mode, struct user_place *place, struct dfd_error *err)
 {
 	char before[PATH_LEN + 1];
-	int lock, fd = *path ? 0 : -ENOENT;
+	int lock, fd;
 
+	if (!*path)
+		return dfd_error_set(err, -ENOENT, "the path of a socket is empty");
 	if (strlen(path) + sizeof("~") > PATH_LEN)
-		fd = -ENAMETOOLONG;
-	if (fd)
-		return dfd_error_set(err, fd, "%s: %s", path, strerror(-fd));
+		return dfd_error_set(
+			err, -ENAMETOOLONG,
+			"%s: too long for a socket, whose path has %zu characters at most", path,
+			PATH_LEN - sizeof("~"));
 	lock = lock_folder(path, err);
 	if (lock < 0)
 		return lock;

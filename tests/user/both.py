@@ -216,22 +216,6 @@ def gone():
         server.process.wait()
 
 
-def refusals():
-    for arguments, text in (((), "no ADDRESS"), (("model:edu",), "no --socket"),
-                            (("model:edu", "--socket", "/x", "--mode", "9"), "octal mode"),
-                            (("model:edu", "--socket", "/x", "--log", "loud"), "error, info or debug"),
-                            (("model:edu", "model:shapes", "--socket", "/x"),
-                             "model:shapes: no --socket PATH for it"),
-                            (("--socket", "/x", "model:edu", "--socket", "/y"),
-                             "--socket /y: there is no ADDRESS for it"),
-                            (("model:edu", "--socket", "x" * 108), "name too long"),
-                            (("model:edu", "--socket", "/nowhere/s"), "No such file"),
-                            (("model:nothing", "--socket", "/x"), "nothing")):
-        out = run(DEVFD, "serve", *arguments)
-        assert out.returncode in (1, 2) and text in out.stderr, out
-        assert out.stderr.count("\n") == 1, out
-
-
 same_output()
 by_message()
 twice()
@@ -243,4 +227,3 @@ activated()
 several()
 while_busy()
 gone()
-refusals()

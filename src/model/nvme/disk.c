@@ -29,7 +29,13 @@ static int open_file(struct nvme_disk *disk, const char *path, uint64_t size)
 	disk->fd = open(path, flags | O_CREAT | O_EXCL, 0666);
 	if (disk->fd < 0)
 		return -errno;
-	return ftruncate(disk->fd, (off_t)size) ? -errno : 0;
+	if (ftruncate(disk->fd, (off_t)size)) {
+		int ret = -errno;
+
+		unlink(path);
+		return ret;
+	}
+	return 0;
 }
 
 static int file_size(const struct nvme_disk *disk, uint64_t *size)
@@ -59,6 +65,8 @@ int nvme_disk_open(struct nvme_disk *disk, const char *path, uint64_t size, bool
 		return dfd_error_set(err, -EINVAL,
 				     "model:nvme: size=%" PRIu64 " is not a multiple of 512", size);
 	ret = open_file(disk, path, size);
+	if (ret == -ENOENT && !size)
+		return refuse(disk, path, ret, "it does not exist; size= makes one", err);
 	if (ret)
 		return refuse(disk, path, ret, strerror(-ret), err);
 	ret = file_size(disk, &found);
