@@ -299,7 +299,7 @@ static void answer(struct export *e, int ret)
 {
 	int more = 0, sent;
 
-	if (ret > 0 || ret == -EAGAIN)
+	if (ret >= 0 || ret == -EAGAIN)
 		more = session_handle(&e->session);
 	session_bells_run(&e->session);
 	if (!more)
@@ -311,7 +311,8 @@ static void answer(struct export *e, int ret)
 		sent = watch_twin(e);
 	if (more >= 0 && sent)
 		more = sent;
-	if (!ret)
+	/* What it has sent before it left is done first. */
+	if (!ret && !more && !session_blocked(&e->session))
 		drop(e, NULL);
 	else if (ret < 0 && ret != -EAGAIN)
 		drop(e, reason(ret));
@@ -355,13 +356,16 @@ static void serve_bells(struct export *e)
 /* Return: was there a request? */
 static bool serve_ring(struct export *e)
 {
+	const struct conn *c = &e->session.conn;
 	int ret = e->has_client ? session_ring(&e->session) : 0;
 
 	if (ret < 0)
 		drop(e, reason(ret));
 	else if (ret)
 		ring_used(e);
-	if (e->has_client && conn_queued(&e->session.conn))
+	/* What it has received and not handled is in no socket any more: no event will tell of it.
+	 */
+	if (e->has_client && (conn_queued(c) || (!ret && conn_partial(c))))
 		talk(e, false);
 	return ret > 0;
 }
@@ -730,8 +734,9 @@ static void export_free(struct export *e)
 		session_end(&e->session);
 	/* In this order: while it listens nobody takes the file for one that was left behind. */
 	user_unplace(&e->place);
-	if (e->listener >= 0)
-		close(e->listener);
+	/* Somebody else may have the listener too, so closing it would not be enough. */
+	epoll_ctl(e->srv->epoll_fd, EPOLL_CTL_DEL, e->listener, NULL);
+	close(e->listener);
 	if (e->target.dev)
 		device_signal_by(e->target.dev, NULL);
 	target_finish(&e->target);
@@ -771,9 +776,9 @@ static int export_new(struct dfd_server *srv, struct dfd_device *dev, int fd, co
 	ret = target_init(&e->target, dev, err);
 	if (!ret) {
 		device_signal_by(dev, &srv->signaller);
-		ret = watch_device(e);
+		ret = poll_add(srv, fd, &e->listens);
 		if (!ret)
-			ret = poll_add(srv, fd, &e->listens);
+			ret = watch_device(e);
 		if (ret)
 			dfd_error_set(err, ret, "%s: cannot be polled: %s", name, strerror(-ret));
 	}
@@ -821,8 +826,6 @@ void dfd_server_remove(struct dfd_server *srv, const struct dfd_device *dev)
 		*at = e->next;
 		if (e->has_client)
 			drop(e, "was sent away: its device is served no more");
-		/* Somebody else may have the listener too, so closing it would not be enough. */
-		epoll_ctl(srv->epoll_fd, EPOLL_CTL_DEL, e->listener, NULL);
 		if (!srv->polls && !e->failed)
 			epoll_ctl(srv->epoll_fd, EPOLL_CTL_DEL, dfd_device_poll_fd(e->target.dev),
 				  NULL);
