@@ -109,7 +109,8 @@ class Between(threading.Thread):
         while True:
             data, fds, _, _ = socket.recv_fds(source, 1 << 16, 16)
             if keep:
-                self.said += with_fds(data, len(fds), 1) if fds else data
+                # An fd that nobody wants keeps an answer apart from the next one.
+                self.said += with_fds(data, len(fds), 1) if fds else with_fds(data, 1, 5) if data else b""
             if not data:
                 break
             socket.send_fds(target, [data], fds)
@@ -141,7 +142,7 @@ def user_seeds(out, devfd, lsvfio, edu):
         (out / (name + "-asking")).write_bytes(whole)
         first = struct.unpack_from("<I", said, 4)[0]
         twin = wire.version('{"capabilities":{"twin_socket":{"supported":true,"fd_index":0}}}')
-        twin = with_fds(twin[:8] + b"\1" + twin[9:], 1, 4)
+        twin = with_fds(bytes(2) + twin[2:8] + b"\1" + twin[9:], 1, 4)
         (out / (name + "-twin")).write_bytes(twin + b"".join(map(second, calls)) + said[first:])
 
 

@@ -431,6 +431,8 @@ static void sent(struct conn *c, size_t n)
 	if (n < out)
 		out = n;
 	buf_consume(&c->out, out);
+	if (n == out)
+		return;
 	c->tail += n - out;
 	c->tail_len -= n - out;
 }
