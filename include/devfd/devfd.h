@@ -12,6 +12,7 @@
 #include <devfd/feature.h>
 #include <devfd/file.h>
 #include <devfd/ioctl.h>
+#include <devfd/iommu.h>
 #include <devfd/mmio.h>
 #include <devfd/open.h>
 #include <devfd/print.h>

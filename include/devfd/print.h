@@ -40,8 +40,8 @@ int dfd_print_view_json(FILE *out, const char *address, const struct dfd_view *v
 /**
  * dfd_print_abilities() - what an open device can do beyond its description
  *
- * Features of VFIO_DEVICE_FEATURE, those without a name by their number, and what a hot reset would
- * take along. A device that has none of both prints nothing.
+ * Features of VFIO_DEVICE_FEATURE, those without a name by their number, what a hot reset would
+ * take along, and what can be mapped for DMA. A device that has none of these prints nothing.
  *
  * Return: 0 or -EIO when @out is in error.
  */

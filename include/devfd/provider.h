@@ -13,6 +13,7 @@
 #define DEVFD_PROVIDER_H
 
 #include <devfd/device.h>
+#include <devfd/iommu.h>
 #include <devfd/reset.h>
 
 #ifdef __cplusplus
@@ -83,6 +84,11 @@ struct dfd_device_ops {
 	int (*hot_reset_info)(struct dfd_device *dev, struct dfd_hot_reset **out,
 			      struct dfd_error *err);
 	int (*hot_reset)(struct dfd_device *dev, struct dfd_error *err);
+	/** Kernel devices: see <devfd/iommu.h>. @dirty: start, stop, or get where @bitmap is set.
+	 */
+	int (*dma_limits)(struct dfd_device *dev, struct dfd_dma_limits *out);
+	int (*dirty)(struct dfd_device *dev, bool on, uint64_t iova, uint64_t size,
+		     uint64_t *bitmap);
 };
 
 /**

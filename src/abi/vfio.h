@@ -280,6 +280,7 @@ struct vfio_iommu_type1_info {
 #define VFIO_IOMMU_INFO_CAPS	(1u << 1)
 
 #define VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE 1
+#define VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL	     3
 
 struct vfio_iova_range {
 	uint64_t start;
@@ -313,6 +314,31 @@ struct vfio_iommu_type1_dma_unmap {
 };
 #define VFIO_IOMMU_UNMAP_DMA _IO(VFIO_TYPE, VFIO_BASE + 14)
 
+/* ---- what was written through a container ---- */
+
+struct vfio_bitmap {
+	uint64_t pgsize;
+	uint64_t size; /* of the bitmap, in bytes */
+	uint64_t data; /* address */
+};
+struct vfio_iommu_type1_dirty_bitmap_get {
+	uint64_t iova;
+	uint64_t size;
+	struct vfio_bitmap bitmap;
+};
+struct vfio_iommu_type1_dirty_bitmap {
+	uint32_t argsz;
+	uint32_t flags;
+	uint8_t data[];
+};
+#define VFIO_IOMMU_DIRTY_PAGES _IO(VFIO_TYPE, VFIO_BASE + 17)
+
+#define VFIO_IOMMU_DIRTY_PAGES_FLAG_START      (1u << 0)
+#define VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP       (1u << 1)
+#define VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP (1u << 2)
+
+_Static_assert(sizeof(struct vfio_iommu_type1_dirty_bitmap_get) == 40, "kernel layout");
+_Static_assert(sizeof(struct vfio_iommu_type1_dirty_bitmap) == 8, "kernel layout");
 _Static_assert(sizeof(struct vfio_device_bind_iommufd) == 24, "kernel layout");
 _Static_assert(sizeof(struct vfio_device_attach_iommufd_pt) == 16, "kernel layout");
 _Static_assert(VFIO_DEVICE_BIND_IOMMUFD == 0x3b76 && VFIO_DEVICE_ATTACH_IOMMUFD_PT == 0x3b77,

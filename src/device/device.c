@@ -280,6 +280,47 @@ int dfd_hot_reset(struct dfd_device *dev, struct dfd_error *err)
 	return ret;
 }
 
+int dfd_dma_limits(struct dfd_device *dev, struct dfd_dma_limits *out)
+{
+	int ret;
+
+	if (!HAS(dev, dma_limits))
+		return -EOPNOTSUPP;
+	device_enter(dev);
+	ret = dev->ops->dma_limits(dev, out);
+	device_leave(dev);
+	return ret;
+}
+
+static int dirty(struct dfd_device *dev, bool on, uint64_t iova, uint64_t size, uint64_t *bitmap)
+{
+	int ret;
+
+	if (!HAS(dev, dirty))
+		return -EOPNOTSUPP;
+	device_enter(dev);
+	ret = dev->ops->dirty(dev, on, iova, size, bitmap);
+	device_leave(dev);
+	return ret;
+}
+
+int dfd_dirty_start(struct dfd_device *dev)
+{
+	return dirty(dev, true, 0, 0, NULL);
+}
+
+int dfd_dirty_stop(struct dfd_device *dev)
+{
+	return dirty(dev, false, 0, 0, NULL);
+}
+
+int dfd_dirty_get(struct dfd_device *dev, uint64_t iova, uint64_t size, uint64_t *bitmap)
+{
+	if (!size || !bitmap)
+		return -EINVAL;
+	return size - 1 > UINT64_MAX - iova ? -EOVERFLOW : dirty(dev, true, iova, size, bitmap);
+}
+
 int dfd_device_feature(struct dfd_device *dev, uint32_t flags, void *data, size_t len)
 {
 	int ret;

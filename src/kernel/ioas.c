@@ -66,7 +66,7 @@ static int ioas_learn(struct space *s)
 	for (uint32_t i = 0; i < arg.num_iovas; i++) {
 		if (got[i].start > got[i].last)
 			return -EBADMSG;
-		s->ranges[i] = (struct space_range){ got[i].start, got[i].last };
+		s->ranges[i] = (struct dfd_iova_range){ got[i].start, got[i].last };
 	}
 	s->num_ranges = arg.num_iovas;
 	s->page = arg.out_iova_alignment;

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "kernel/limits.h"
 #include "kernel/space.h"
 
 /**
@@ -75,7 +76,7 @@ struct space *space_new(const struct kernel_target *t, enum kernel_via via)
 	s->via = via;
 	s->fd = s->group_fd = -1;
 	s->page = s->low = 4096;
-	s->ranges[0] = (struct space_range){ 0, UINT64_MAX };
+	s->ranges[0] = (struct dfd_iova_range){ 0, UINT64_MAX };
 	s->num_ranges = 1;
 	pthread_mutex_init(&s->lock, NULL);
 	s->next = list;
@@ -362,6 +363,40 @@ int space_unmap(struct space *s, const void *owner, uint64_t iova, uint64_t size
 
 	pthread_mutex_lock(&s->lock);
 	ret = unmap_locked(s, owner, iova, iova + (size - 1), unmapped);
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
+
+/* ---- what can be mapped, and what was written ---- */
+
+int space_limits(struct space *s, struct dfd_dma_limits *out)
+{
+	int ret = 0;
+
+	*out = (struct dfd_dma_limits){ .maps_left = UINT64_MAX,
+					.lockable = UINT64_MAX,
+					.lockable_by_user = s->via != VIA_GROUP };
+	memlock_limit(s->env.root, &out->lockable);
+	pthread_mutex_lock(&s->lock);
+	out->page = s->page;
+	out->num_ranges = s->num_ranges;
+	memcpy(out->ranges, s->ranges, sizeof(out->ranges));
+	if (s->ops->maps_left)
+		ret = s->ops->maps_left(s, &out->maps_left);
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
+
+int space_dirty(struct space *s, bool on, uint64_t iova, uint64_t size, uint64_t *bitmap)
+{
+	int ret;
+
+	if (!s->ops->dirty)
+		return -EOPNOTSUPP;
+	if (bitmap && (iova % s->page || size % s->page))
+		return -EINVAL;
+	pthread_mutex_lock(&s->lock);
+	ret = s->ops->dirty(s, on, iova, size, bitmap);
 	pthread_mutex_unlock(&s->lock);
 	return ret;
 }

@@ -9,20 +9,14 @@
 
 #include <pthread.h>
 
-#include <devfd/device.h>
+#include <devfd/iommu.h>
 
 #include "kernel/calls.h"
 #include "kernel/target.h"
 #include "util/iovamap.h"
 
 /* Allowed ranges that are looked at; the rest of a longer list is not used. */
-#define SPACE_MAX_RANGES 64u
-
-/** struct space_range - addresses that the IOMMU takes, @last inclusive */
-struct space_range {
-	uint64_t start;
-	uint64_t last;
-};
+#define SPACE_MAX_RANGES DFD_MAX_IOVA_RANGES
 
 struct space;
 
@@ -44,6 +38,10 @@ struct space_ops {
 	int (*place)(struct space *s, struct dfd_dma_map *map, void *addr);
 	/** Unmap a range that begins with a map and ends with one. @unmapped receives the bytes. */
 	int (*unmap)(struct space *s, uint64_t iova, uint64_t size, uint64_t *unmapped);
+	/** How many more maps there can be, UINT64_MAX without a limit; may be NULL: no limit. */
+	int (*maps_left)(struct space *s, uint64_t *left);
+	/** Account of what is written: as struct dfd_device_ops has it; may be NULL. */
+	int (*dirty)(struct space *s, bool on, uint64_t iova, uint64_t size, uint64_t *bitmap);
 	/** The last device has been closed; may be NULL. */
 	void (*finish)(struct space *s);
 };
@@ -75,7 +73,7 @@ struct space {
 	int group_fd;
 	uint32_t ioas;
 	uint64_t page;
-	struct space_range ranges[SPACE_MAX_RANGES];
+	struct dfd_iova_range ranges[SPACE_MAX_RANGES];
 	uint32_t num_ranges;
 	pthread_mutex_t lock;
 	uint64_t low;
@@ -113,6 +111,12 @@ int space_map(struct space *s, const void *owner, struct dfd_dma_map *map);
 /** space_unmap() - as dfd_dma_unmap() */
 int space_unmap(struct space *s, const void *owner, uint64_t iova, uint64_t size,
 		uint64_t *unmapped);
+
+/** space_limits() - as dfd_dma_limits() */
+int space_limits(struct space *s, struct dfd_dma_limits *out);
+
+/** space_dirty() - as struct dfd_device_ops has it */
+int space_dirty(struct space *s, bool on, uint64_t iova, uint64_t size, uint64_t *bitmap);
 
 /** space_allows() - Return: true where the IOMMU takes all of [@iova, @last] */
 bool space_allows(const struct space *s, uint64_t iova, uint64_t last);

@@ -47,7 +47,7 @@ static int take_ranges(struct space *s, const struct dfd_info_cap *cap)
 		memcpy(&r, cap->body + head + s->num_ranges * sizeof(r), sizeof(r));
 		if (r.start > r.end)
 			return -EBADMSG;
-		s->ranges[s->num_ranges] = (struct space_range){ r.start, r.end };
+		s->ranges[s->num_ranges] = (struct dfd_iova_range){ r.start, r.end };
 	}
 	return 0;
 }
@@ -133,8 +133,58 @@ static int type1_unmap(struct space *s, uint64_t iova, uint64_t size, uint64_t *
 	return ret < 0 ? ret : 0;
 }
 
+/* ---- what is left, and what was written ---- */
+
+/* Kernels before 5.10 do not say. */
+static int type1_maps_left(struct space *s, uint64_t *left)
+{
+	const struct vfio_iommu_type1_info head = { .argsz = sizeof(head) };
+	struct dfd_info_cap cap = { .end = sizeof(struct vfio_iommu_type1_info) };
+	struct dfd_asker asker = { .ops = &asked_ops, .ctx = s };
+	struct vfio_iommu_type1_info info;
+	struct dfd_info answer = { 0 };
+	int ret = dfd_ask_info(&asker, VFIO_IOMMU_GET_INFO, &head, sizeof(head),
+			       VFIO_IOMMU_INFO_CAPS, &answer);
+
+	if (!ret) {
+		memcpy(&info, answer.buf, sizeof(info));
+		cap.next = info.flags & VFIO_IOMMU_INFO_CAPS ? info.cap_offset : 0;
+	}
+	while (!ret && (ret = dfd_info_next_cap(&answer, &cap)) > 0) {
+		ret = 0;
+		if (cap.id == VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL && cap.len >= sizeof(uint32_t))
+			*left = dfd_info_get32(cap.body);
+	}
+	free(answer.buf);
+	return ret;
+}
+
+static int type1_dirty(struct space *s, bool on, uint64_t iova, uint64_t size, uint64_t *bitmap)
+{
+	struct {
+		struct vfio_iommu_type1_dirty_bitmap head;
+		struct vfio_iommu_type1_dirty_bitmap_get get;
+	} arg = { .head = { .argsz = sizeof(arg.head),
+			    .flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP } };
+
+	if (bitmap) {
+		arg.head.argsz = sizeof(arg);
+		arg.head.flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP;
+		arg.get = (struct vfio_iommu_type1_dirty_bitmap_get){
+			iova,
+			size,
+			{ s->page, (size / s->page + 63) / 64 * 8, (uintptr_t)bitmap },
+		};
+	} else if (on) {
+		arg.head.flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_START;
+	}
+	return s->env.calls->ioctl(s->fd, VFIO_IOMMU_DIRTY_PAGES, &arg);
+}
+
 const struct space_ops type1_ops = {
 	.learn = type1_learn,
 	.map = type1_map,
 	.unmap = type1_unmap,
+	.maps_left = type1_maps_left,
+	.dirty = type1_dirty,
 };

@@ -113,6 +113,20 @@ static int dma_unmap(struct dfd_device *dev, uint64_t iova, uint64_t size, uint6
 	return space_unmap(p->link.space, &p->link, iova, size, unmapped);
 }
 
+static int dma_limits(struct dfd_device *dev, struct dfd_dma_limits *out)
+{
+	const struct vfio_device *p = dfd_device_priv(dev);
+
+	return space_limits(p->link.space, out);
+}
+
+static int dirty(struct dfd_device *dev, bool on, uint64_t iova, uint64_t size, uint64_t *bitmap)
+{
+	const struct vfio_device *p = dfd_device_priv(dev);
+
+	return space_dirty(p->link.space, on, iova, size, bitmap);
+}
+
 /* ---- the rest ---- */
 
 /* The kernel restores the command register as it was; the waist promises bus mastering off. */
@@ -197,6 +211,8 @@ static const struct dfd_device_ops vfio_ops = {
 	.close = vfio_close,
 	.hot_reset_info = vfio_hot_reset_info,
 	.hot_reset = vfio_hot_reset,
+	.dma_limits = dma_limits,
+	.dirty = dirty,
 };
 
 /* Whose memory cannot be mapped: without an IOMMU, or opened by somebody else. */

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include <devfd/ioctl.h>
+#include <devfd/iommu.h>
 #include <devfd/reset.h>
 
 #include "abi/iommufd.h"
@@ -302,6 +303,55 @@ static void test_many_ranges(void **state)
 	must_map(dev, SPACE_MAX_RANGES * (UINT64_C(1) << 48), 4096,
 		 SPACE_MAX_RANGES * (UINT64_C(1) << 48));
 	assert_int_equal(map_at(dev, &iova, 4096), -EINVAL);
+	dfd_device_close(dev);
+	fake_stop();
+}
+
+static void test_limits(void **state)
+{
+	struct dfd_dma_limits l;
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:edu");
+	tree_text("proc/self/limits", "Max locked memory  8388608  8388608  bytes\n");
+	assert_int_equal(dfd_dma_limits(fake.model, &l), -EOPNOTSUPP);
+	dev = open_by("pci", "01:00.0?via=group");
+	assert_int_equal(dfd_dma_limits(dev, &l), 0);
+	assert_int_equal(l.page, 4096);
+	assert_int_equal(l.maps_left, 65535);
+	assert_int_equal(l.lockable, 8388608);
+	assert_false(l.lockable_by_user);
+	assert_int_equal(l.num_ranges, 2);
+	assert_int_equal(l.ranges[1].start, 0xfef00000);
+	dfd_device_close(dev);
+	dev = open_by("pci", "01:00.0?via=cdev");
+	assert_int_equal(dfd_dma_limits(dev, &l), 0);
+	assert_true(l.maps_left == UINT64_MAX && l.lockable_by_user);
+	dfd_device_close(dev);
+	fake_stop();
+}
+
+static void test_dirty(void **state)
+{
+	uint64_t bits[2] = { 0 };
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:edu");
+	dev = open_by("pci", "01:00.0?via=cdev");
+	assert_int_equal(dfd_dirty_start(dev), -EOPNOTSUPP);
+	dfd_device_close(dev);
+	dev = open_by("pci", "01:00.0?via=group");
+	assert_int_equal(dfd_dirty_start(dev), 0);
+	assert_int_equal(fake.dirty_flags, VFIO_IOMMU_DIRTY_PAGES_FLAG_START);
+	assert_int_equal(dfd_dirty_get(dev, 0x1000, 72 * 4096, bits), 0);
+	assert_int_equal(bits[1], 0xff);
+	assert_int_equal(dfd_dirty_get(dev, 0x1000, 100, bits), -EINVAL);
+	assert_int_equal(dfd_dirty_get(dev, 0x1000, 0, bits), -EINVAL);
+	assert_int_equal(dfd_dirty_get(dev, 0x1000, UINT64_MAX, bits), -EOVERFLOW);
+	assert_int_equal(dfd_dirty_stop(dev), 0);
+	assert_int_equal(fake.dirty_flags, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP);
 	dfd_device_close(dev);
 	fake_stop();
 }
@@ -711,6 +761,8 @@ int main(void)
 		TEST(test_noiommu_group),
 		TEST(test_noiommu_file),
 		TEST(test_sweep),
+		TEST(test_limits),
+		TEST(test_dirty),
 		TEST(test_hot_reset_group),
 		TEST(test_hot_reset_groups),
 		TEST(test_hot_reset_file),

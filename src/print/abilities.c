@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include <devfd/feature.h>
+#include <devfd/iommu.h>
 #include <devfd/print.h>
 #include <devfd/reset.h>
 
@@ -52,11 +53,32 @@ static void print_hot_reset(FILE *out, struct dfd_device *dev)
 	free(r);
 }
 
+static void print_dma(FILE *out, struct dfd_device *dev)
+{
+	struct dfd_dma_limits l;
+	char size[16];
+
+	if (dfd_dma_limits(dev, &l))
+		return;
+	fprintf(out, "  DMA         pages of %s", dfd_print_size(size, sizeof(size), l.page));
+	if (l.maps_left != UINT64_MAX)
+		fprintf(out, "; %" PRIu64 " more maps", l.maps_left);
+	if (l.lockable != UINT64_MAX)
+		fprintf(out, "; %s of locked memory for this %s",
+			dfd_print_size(size, sizeof(size), l.lockable),
+			l.lockable_by_user ? "user" : "process");
+	fputc('\n', out);
+	for (uint32_t i = 0; i < l.num_ranges; i++)
+		fprintf(out, "    0x%" PRIx64 "-0x%" PRIx64 "\n", l.ranges[i].start,
+			l.ranges[i].last);
+}
+
 int dfd_print_abilities(FILE *out, struct dfd_device *dev)
 {
 	struct feature_lines f = { out, "features" };
 
 	dfd_feature_probe(dev, print_feature, &f);
 	print_hot_reset(out, dev);
+	print_dma(out, dev);
 	return ferror(out) ? -EIO : 0;
 }

@@ -249,6 +249,23 @@ static int container_unmap(struct vfio_iommu_type1_dma_unmap *arg)
 	return ret;
 }
 
+/* Every page was written. */
+static int container_dirty(const struct vfio_iommu_type1_dirty_bitmap *arg)
+{
+	struct vfio_iommu_type1_dirty_bitmap_get get;
+
+	fake.dirty_flags = arg->flags;
+	if (arg->flags != VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP)
+		return 0;
+	if (arg->argsz < sizeof(*arg) + sizeof(get))
+		return -EINVAL;
+	memcpy(&get, arg->data, sizeof(get));
+	if (get.bitmap.pgsize != 4096 || get.bitmap.size < (get.size / 4096 + 7) / 8)
+		return -EINVAL;
+	memset((void *)(uintptr_t)get.bitmap.data, 0xff, get.size / 4096 / 8);
+	return 0;
+}
+
 static int container_ioctl(unsigned long request, void *arg)
 {
 	switch (request) {
@@ -267,6 +284,8 @@ static int container_ioctl(unsigned long request, void *arg)
 		return container_map(arg);
 	case VFIO_IOMMU_UNMAP_DMA:
 		return container_unmap(arg);
+	case VFIO_IOMMU_DIRTY_PAGES:
+		return container_dirty(arg);
 	default:
 		return -ENOTTY;
 	}

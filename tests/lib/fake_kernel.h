@@ -67,6 +67,7 @@ struct fake_chain {
  * @open: files open
  * @irq_argsz, @irq_flags: of the last VFIO_DEVICE_SET_IRQS
  * @feature_flags, @feature_body: of the last VFIO_DEVICE_FEATURE
+ * @dirty_flags: of the last VFIO_IOMMU_DIRTY_PAGES
  * @hot_resets: how many there were
  * @reset_groups: groups that the last one named
  * @maps: DMA maps there are
@@ -105,6 +106,7 @@ struct fake_kernel {
 	uint32_t irq_flags;
 	uint32_t feature_flags;
 	uint8_t feature_body[64];
+	uint32_t dirty_flags;
 	unsigned int hot_resets;
 	uint32_t reset_groups;
 	unsigned int maps;

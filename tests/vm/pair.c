@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two devices of one IOMMU group in one process: they share an address space, and a hot reset
- * resets both.
+ * Two devices of one IOMMU group in one process: they share an address space and the account of
+ * what is written there, and a hot reset resets both.
  *
  * usage: vm-pair ADDRESS ADDRESS
  */
@@ -58,6 +58,23 @@ static void maps(struct dfd_device *a, struct dfd_device *b)
 	dfd_dma_free(b, &other);
 }
 
+/* A type 1 container says of what it has pinned that all was written; an iommufd has no say. */
+static void written(struct dfd_device *dev)
+{
+	struct dfd_dma_buf buf;
+	uint64_t bits = 0;
+	int ret = dfd_dirty_start(dev);
+
+	if (ret == -EOPNOTSUPP)
+		return;
+	must(!ret && !dfd_dma_alloc(dev, 8192, 0, &buf), "no account of what is written");
+	must(!dfd_dirty_get(dev, buf.iova, buf.size, &bits) && bits == 3,
+	     "two pages are not dirty");
+	must(dfd_dirty_get(dev, buf.iova, 4096, &bits) == -EINVAL, "half a map is one");
+	must(!dfd_dirty_stop(dev), "the account cannot be stopped");
+	dfd_dma_free(dev, &buf);
+}
+
 int main(int argc, char **argv)
 {
 	struct dfd_device *a, *b;
@@ -69,6 +86,7 @@ int main(int argc, char **argv)
 	b = open_one(argv[2]);
 	must(liveness(a, 0x11) == 0x11 && liveness(b, 0x22) == 0x22, "a device does not live");
 	maps(a, b);
+	written(a);
 	if (dfd_hot_reset_info(a, &r, &err))
 		must(false, err.text);
 	must(r->possible && r->count == 2, r->why);

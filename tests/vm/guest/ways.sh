@@ -29,6 +29,12 @@ abilities() { # ADDRESS TEXT...: lsvfio -v must print each of them
 	done
 }
 
+limits() {
+	check limits-group abilities "pci:$edu?via=group" "pages of 4 KiB; 65535 more maps" \
+		"0x0-0xfedfffff"
+	check limits-cdev abilities "pci:$edu?via=cdev" "pages of 4 KiB" "for this user" "0x0-0xfedfffff"
+}
+
 # Two functions behind one port: they are reset together, and only if this process may.
 hot_reset() { # WAY
 	bind $one vfio-pci
@@ -54,6 +60,7 @@ check bind-edu bind $edu vfio-pci
 check bind-nvme bind $nvme vfio-pci
 ls -l /dev/vfio /dev/vfio/devices
 ways
+limits
 hot_reset group
 hot_reset cdev
 bind $one vfio-pci
