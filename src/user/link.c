@@ -195,8 +195,7 @@ int link_take(struct link *l, const struct user_header *wanted, struct message *
 	return take(l, &l->conn, wanted, reply);
 }
 
-/* Answer what has arrived, as far as answers are taken. Return: 0, or why the link has failed */
-static int serve_all(struct link *l, struct conn *c)
+int link_serve(struct link *l, struct conn *c)
 {
 	int ret;
 
@@ -213,7 +212,7 @@ static int service(struct link *l, struct conn *c)
 	int ret = link_receive(c);
 
 	if (ret > 0)
-		return serve_all(l, c);
+		return link_serve(l, c);
 	if (ret == -EAGAIN) /* the queue was flushed already where it is too long */
 		return link_blocked(c) ? 0 : conn_flush(c);
 	return ret ? ret : -ENODEV;
@@ -317,7 +316,7 @@ int link_call(struct link *l, const struct call *call, struct message *reply)
 	ret = await(l, &head, &m);
 	if (ret > 0 && conn_partial(&l->conn)) {
 		/* What came together with the answer: no event will tell of it. */
-		int rest = serve_all(l, &l->conn);
+		int rest = link_serve(l, &l->conn);
 
 		if (rest) {
 			message_done(&m);

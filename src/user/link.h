@@ -97,6 +97,10 @@ int link_receive(struct conn *c);
  */
 int link_take(struct link *l, const struct user_header *wanted, struct message *reply);
 
+/** link_serve() - answer what has arrived by @c, as far as answers are taken. Return: as
+ * link_take() */
+int link_serve(struct link *l, struct conn *c);
+
 /** link_fail() - end the link. Return: what every call returns from then on */
 int link_fail(struct link *l, int error);
 

@@ -90,8 +90,31 @@ static int choose_iova(const struct link *l, const struct dfd_dma_map *map, uint
 	return dfd_iovamap_gap(&l->windows, page, max, map->size, page, iova);
 }
 
+/* What is still to be sent from the driver's memory is copied, before that may change or go. */
+static int settle(struct conn *c)
+{
+	return c->tail_len && !conn_reserve(c, 0) ? -ENOMEM : 0;
+}
+
+static int settle_all(struct link *l)
+{
+	int ret = settle(&l->conn);
+
+	return ret ? ret : settle(&l->twin);
+}
+
+/*
+ * The server may have asked for it until now, also behind its answer. Without memory to keep what
+ * it was promised nothing more can be sent.
+ */
 static void forget(struct link *l, struct dfd_iova *range)
 {
+	int ret = settle_all(l);
+
+	if (ret) {
+		l->conn.tail_len = l->twin.tail_len = 0;
+		link_fail(l, ret);
+	}
 	dfd_iovamap_remove(&l->windows, range);
 	window_free(l, range);
 }
@@ -106,10 +129,9 @@ int link_map(struct link *l, struct dfd_dma_map *map)
 		return -EOPNOTSUPP;
 	if (l->windows.count >= l->peer.max_dma_maps)
 		return -ENOSPC;
-	/* A file that has grown may move, so nothing may be on its way from there. */
-	if (l->conn.tail_len && !conn_reserve(&l->conn, 0))
-		return -ENOMEM;
-	ret = choose_iova(l, map, &iova);
+	ret = settle_all(l); /* a file that has grown may move */
+	if (!ret)
+		ret = choose_iova(l, map, &iova);
 	if (!ret)
 		ret = window_new(l, map, iova, &w);
 	if (ret)
@@ -245,10 +267,7 @@ static int check_request(const struct link *l, const struct message *m, struct u
 	return check(l, dma->address, dma->count, is_write ? DFD_DMA_WRITE : DFD_DMA_READ);
 }
 
-/*
- * Where all of it is, if it can be sent from there. The window stays until that is done: the
- * request to unmap goes behind it, and is answered before the window is freed. It does not go by
- * the second socket, so there this is not done.
+/* Where all of it is, if it can be sent from there: settle_all() ends that before the window goes.
  */
 static const uint8_t *in_place(const struct link *l, const struct user_dma *dma)
 {
@@ -272,7 +291,7 @@ int link_serve_dma(struct link *l, struct conn *c, const struct message *m)
 	uint8_t *at;
 	int ret = check_request(l, m, &dma);
 
-	if (!ret && !is_write && dma.count >= LONG && c == &l->conn)
+	if (!ret && !is_write && dma.count >= LONG)
 		data = in_place(l, &dma);
 	len = sizeof(head) + sizeof(dma) + (is_write || data || ret ? 0 : (size_t)dma.count);
 	at = conn_reserve(c, len);

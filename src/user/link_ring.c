@@ -22,8 +22,7 @@ static int take_received(struct link *l)
 
 	if (ret <= 0)
 		return ret ? ret : -ENODEV;
-	ret = link_take(l, NULL, NULL);
-	return ret ? ret : conn_flush(&l->conn);
+	return link_serve(l, &l->conn);
 }
 
 static void wait_a_slice(struct link *l)

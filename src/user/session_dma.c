@@ -256,8 +256,13 @@ struct incoming {
 static ssize_t receive_at(void *ctx, void *at)
 {
 	const struct incoming *in = ctx;
-	ssize_t n = recv(in->fd, at, in->len, MSG_DONTWAIT);
+	struct iovec iov = { at, in->len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n = recvmsg(in->fd, &msg, MSG_DONTWAIT);
 
+	/* Fds may be those of the next message, and are lost. */
+	if (n >= 0 && (msg.msg_flags & MSG_CTRUNC))
+		return -EPROTO;
 	return n < 0 ? -errno : n;
 }
 
