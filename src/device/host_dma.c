@@ -83,7 +83,7 @@ static int mapping_new(struct model_host *h, const struct dfd_dma_map *map, uint
 }
 
 /* Address 0 is never chosen: too many drivers take it for no address. */
-static int choose_iova(const struct model_host *h, const struct dfd_dma_map *map, uint64_t *iova)
+static int choose_iova(struct model_host *h, const struct dfd_dma_map *map, uint64_t *iova)
 {
 	const uint64_t page = 4096, max = map->max_iova ? map->max_iova : UINT64_MAX - 1;
 

@@ -154,7 +154,7 @@ bool space_allows(const struct space *s, uint64_t iova, uint64_t last)
 }
 
 /* Address 0 is below @low: too many drivers take it for no address. */
-static int choose(const struct space *s, struct dfd_dma_map *map)
+static int choose(struct space *s, struct dfd_dma_map *map)
 {
 	uint64_t max = map->max_iova ? map->max_iova : UINT64_MAX - 1;
 

@@ -80,7 +80,7 @@ static int tell_map(struct link *l, const struct dfd_dma_map *map, uint64_t iova
 }
 
 /* As for models: address 0 is never chosen. */
-static int choose_iova(const struct link *l, const struct dfd_dma_map *map, uint64_t *iova)
+static int choose_iova(struct link *l, const struct dfd_dma_map *map, uint64_t *iova)
 {
 	const uint64_t page = USER_PAGE_SIZES, max = map->max_iova ? map->max_iova : UINT64_MAX - 1;
 

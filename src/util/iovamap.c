@@ -13,6 +13,9 @@
  * is left. The limit rises when there are many nodes for few ranges, so that no layout of ranges
  * costs much more memory than another. If there is no memory for a node, the list just grows.
  *
+ * The lowest free place is looked for from where the last search of that size has ended, because
+ * nothing below can have become free but what was taken out since.
+ *
  * Every function on a slot leaves it as it was if it fails.
  */
 #include <errno.h>
@@ -241,16 +244,46 @@ static bool gap_after(void *ctx, struct dfd_iova *range)
 	return !g->full;
 }
 
-int dfd_iovamap_gap(const struct dfd_iovamap *map, uint64_t min, uint64_t max, uint64_t size,
+static struct dfd_iovamap_hint *hint_for(struct dfd_iovamap *map, uint64_t size)
+{
+	unsigned int n = 0;
+
+	for (uint64_t pages = size >> 12; pages > 1 && n < DFD_IOVAMAP_HINTS - 1; pages >>= 1)
+		n++;
+	return &map->hints[n];
+}
+
+/* A place that has become free since has at least its last byte at or behind the hint. */
+static uint64_t gap_from(const struct dfd_iovamap_hint *hint, const struct gap *g)
+{
+	if (!hint->size || g->size < hint->size || g->align < hint->align || g->at < hint->min ||
+	    g->size - 1 > hint->at)
+		return g->at;
+	return hint->at - (g->size - 1) > g->at ? hint->at - (g->size - 1) : g->at;
+}
+
+int dfd_iovamap_gap(struct dfd_iovamap *map, uint64_t min, uint64_t max, uint64_t size,
 		    uint64_t align, uint64_t *start)
 {
+	struct dfd_iovamap_hint *hint = hint_for(map, size);
 	struct gap g = { min, max, size, align, false };
 
-	walk_from(map, min, gap_after, &g);
+	g.at = gap_from(hint, &g);
+	walk_from(map, g.at, gap_after, &g);
 	if (!gap_fits(&g))
 		return -ENOSPC;
+	if (!hint->size || size <= hint->size)
+		*hint = (struct dfd_iovamap_hint){ min, size, align, g.at };
 	*start = g.at;
 	return 0;
+}
+
+static void hints_freed(struct dfd_iovamap *map, uint64_t start)
+{
+	for (unsigned int i = 0; i < DFD_IOVAMAP_HINTS; i++) {
+		if (start < map->hints[i].at)
+			map->hints[i].at = start;
+	}
 }
 
 /* ---- lists ---- */
@@ -536,6 +569,7 @@ void dfd_iovamap_remove(struct dfd_iovamap *map, const struct dfd_iova *range)
 	const struct part all = { (struct dfd_iova *)(uintptr_t)range, range->start, range->last };
 
 	map->count--;
+	hints_freed(map, range->start);
 	slot_remove(map, &map->root, map->shift, &all);
 	shrink(map);
 }

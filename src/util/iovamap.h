@@ -16,18 +16,27 @@ struct dfd_iova {
 	uint64_t last;
 };
 
+/** struct dfd_iovamap_hint - there is no place from @min to @at for @size or more, so aligned */
+struct dfd_iovamap_hint {
+	uint64_t min, size, align, at;
+};
+
+#define DFD_IOVAMAP_HINTS 16u
+
 /**
  * struct dfd_iovamap - zero it before the first use
  * @root: node, list, range or nothing, as everywhere in the tree
  * @shift: of the node that @root is or would be
  * @nodes: how many nodes there are
  * @count: how many ranges
+ * @hints: for sizes from 4 KiB up, by powers of two
  */
 struct dfd_iovamap {
 	uintptr_t root;
 	unsigned int shift;
 	size_t nodes;
 	size_t count;
+	struct dfd_iovamap_hint hints[DFD_IOVAMAP_HINTS];
 };
 
 /** dfd_iovamap_add() - Return: 0, -EEXIST on overlap, -ENOMEM */
@@ -49,7 +58,7 @@ struct dfd_iova *dfd_iovamap_next(const struct dfd_iovamap *map, uint64_t addres
  *
  * Return: 0 or -ENOSPC.
  */
-int dfd_iovamap_gap(const struct dfd_iovamap *map, uint64_t min, uint64_t max, uint64_t size,
+int dfd_iovamap_gap(struct dfd_iovamap *map, uint64_t min, uint64_t max, uint64_t size,
 		    uint64_t align, uint64_t *start);
 
 /** dfd_iovamap_cuts() - Return: true when a range is in part inside of [@first, @last] */

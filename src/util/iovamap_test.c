@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "alloc.h"
@@ -12,6 +13,13 @@
 
 /* A map is right when it answers as a sorted array of the same ranges does. */
 enum { MOST = 4096 };
+
+/* Under the sanitizers all takes longer. */
+#ifdef __SANITIZE_ADDRESS__
+#define SLOW 10
+#else
+#define SLOW 1
+#endif
 
 struct model {
 	struct dfd_iovamap map;
@@ -242,6 +250,81 @@ static void test_gaps(void **state)
 	model_finish(&m);
 }
 
+/* The lowest place, found the slow way. */
+static bool model_gap(const struct model *m, uint64_t max, uint64_t size, uint64_t align,
+		      uint64_t *start)
+{
+	uint64_t at = 0x1000;
+
+	for (size_t i = 0; i <= m->count; i++) {
+		at = (at + align - 1) & ~(align - 1);
+		if (i == m->count || at + (size - 1) < m->ranges[i]->start)
+			break;
+		if (at <= m->ranges[i]->last)
+			at = m->ranges[i]->last + 1;
+	}
+	*start = at;
+	return at + (size - 1) <= max;
+}
+
+/* A search goes on where an earlier one has ended, and yet finds the lowest place. */
+static void test_gaps_again(void **state)
+{
+	static struct model m;
+	uint64_t at, wanted;
+
+	(void)state;
+	srand(4);
+	for (int round = 0; round < 20000; round++) {
+		uint64_t size = 1 + random64() % (rand() % 4 ? 0x3000 : 0x40000);
+		uint64_t align = rand() % 8 ? 0x1000 : 0x4000;
+		uint64_t max = rand() % 16 ? UINT64_MAX - 1 : 0x100000;
+		int found = model_gap(&m, max, size, align, &wanted) ? 0 : -ENOSPC;
+
+		assert_int_equal(dfd_iovamap_gap(&m.map, 0x1000, max, size, align, &at), found);
+		if (!found)
+			assert_int_equal(at, wanted);
+		if (!found && m.count < 300 && rand() % 3)
+			model_add(&m, at, at + size - 1);
+		while (m.count && (m.count == 300 || rand() % 3 == 0))
+			model_remove(&m, (size_t)rand() % m.count);
+	}
+	model_finish(&m);
+}
+
+static uint64_t cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* To look through all that is mapped for each of them would take minutes. */
+static void test_many_gaps(void **state)
+{
+	enum { MANY = 60000 };
+	static struct dfd_iova ranges[MANY];
+	static const uint64_t sizes[] = { 0x1000, 0x3000, 0x2000, 0x1000, 0x10000 };
+	struct dfd_iovamap map = { 0 };
+	uint64_t start = cpu_ms(), at;
+
+	(void)state;
+	for (int i = 0; i < 2 * MANY; i++) {
+		struct dfd_iova *range = &ranges[i % MANY];
+		uint64_t size = sizes[i % 5];
+
+		if (i >= MANY) /* and now they come and go */
+			dfd_iovamap_remove(&map, range);
+		assert_int_equal(dfd_iovamap_gap(&map, 4096, UINT64_MAX - 1, size, 4096, &at), 0);
+		*range = (struct dfd_iova){ at, at + size - 1 };
+		assert_int_equal(dfd_iovamap_add(&map, range), 0);
+	}
+	print_message("%d places in %d ms\n", 2 * MANY, (int)(cpu_ms() - start));
+	assert_true(cpu_ms() - start < 1000 * SLOW);
+	dfd_iovamap_clear(&map, NULL, NULL);
+}
+
 /* One range of 1 TiB is a pointer; between neighbours it costs the levels at its two ends. */
 static void test_huge(void **state)
 {
@@ -294,10 +377,11 @@ static void test_memory_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),	 cmocka_unit_test(test_below_a_page),
-		cmocka_unit_test(test_edges),	 cmocka_unit_test(test_gaps),
-		cmocka_unit_test(test_huge),	 cmocka_unit_test(test_memory_is_bounded),
-		cmocka_unit_test(test_take_out),
+		cmocka_unit_test(test_random),	  cmocka_unit_test(test_below_a_page),
+		cmocka_unit_test(test_edges),	  cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_huge),	  cmocka_unit_test(test_memory_is_bounded),
+		cmocka_unit_test(test_take_out),  cmocka_unit_test(test_gaps_again),
+		cmocka_unit_test(test_many_gaps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
