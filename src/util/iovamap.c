@@ -2,12 +2,14 @@
 /*
  * Theory of operation: a tree as page tables are, 9 bits of the address for each level. A slot of
  * a node stands for a span of addresses and holds one of four things, told apart by the lowest bits
- * of the pointer: nothing; the only range that touches the span, however little of it; a node one
- * level down; or a list, the few ranges that touch the span, sorted. So a range is found as soon as
- * it is alone, a range of 1 TiB is a few slots, and neither pages nor alignment are special: in the
- * last level a slot stands for 8 bytes.
+ * of the pointer: nothing; the only range that touches the span, however little of it, with a tag
+ * of its own if it covers all of it, so that nobody need look at it to know; a node one level down;
+ * or a list, the few ranges that touch the span, sorted. So a range is found as soon as it is
+ * alone, a range of 1 TiB is a few slots, and neither pages nor alignment are special: in the last
+ * level a slot stands for 8 bytes.
  *
- * The root is only as high as the highest address needs.
+ * The root is only as high as is needed for all ranges: what their addresses have in common is
+ * checked once and costs no level.
  *
  * A list becomes a node when it outgrows limit(), and a node becomes a list again when half of that
  * is left. The limit rises when there are many nodes for few ranges, so that no layout of ranges
@@ -32,6 +34,7 @@
 /* All that is pointed to starts with 64 bits, so the lowest bits of its address are free. */
 #define TAG_NODE DFD_IOVAMAP_NODE
 #define TAG_LIST DFD_IOVAMAP_LIST
+#define TAG_FULL DFD_IOVAMAP_FULL
 
 /** struct list - two ranges or more, ascending; has room for the next power of two */
 struct list {
@@ -70,7 +73,7 @@ static struct list *to_list(uintptr_t slot)
 
 static struct dfd_iova *to_range(uintptr_t slot)
 {
-	return (struct dfd_iova *)slot;
+	return (struct dfd_iova *)(slot & ~TAG_FULL);
 }
 
 static unsigned int slot_of(uint64_t address, unsigned int shift)
@@ -91,12 +94,19 @@ static size_t limit(const struct dfd_iovamap *map)
 
 /* ---- looking up ---- */
 
-struct dfd_iova *dfd_iovamap_in_list(uintptr_t slot, uint64_t address)
+static struct dfd_iova *holds(struct dfd_iova *range, uint64_t address)
+{
+	return address >= range->start && address <= range->last ? range : NULL;
+}
+
+struct dfd_iova *dfd_iovamap_in_slot(uintptr_t slot, uint64_t address)
 {
 	const struct item *item;
 
-	if (!is_list(slot))
+	if (!slot)
 		return NULL;
+	if (!is_list(slot))
+		return holds(to_range(slot), address);
 	item = to_list(slot)->items;
 	for (size_t n = to_list(slot)->count; n > 1;) {
 		size_t half = n / 2;
@@ -105,7 +115,7 @@ struct dfd_iova *dfd_iovamap_in_list(uintptr_t slot, uint64_t address)
 		n -= half;
 	}
 	/* The first that ends at or after the address, else the last one. */
-	return address >= item->range->start && address <= item->last ? item->range : NULL;
+	return holds(item->range, address);
 }
 
 /**
@@ -158,8 +168,8 @@ static void walk_from(const struct dfd_iovamap *map, uint64_t from,
 {
 	struct walk w = { .from = from, .visit = visit, .ctx = ctx };
 
-	if (from <= span(map->shift))
-		walk_slot(&w, map->root, map->shift, true);
+	if (from <= map->base || from - map->base <= map->span)
+		walk_slot(&w, map->root, map->shift, from > map->base);
 }
 
 static bool take_first(void *ctx, struct dfd_iova *range)
@@ -466,7 +476,9 @@ static int slot_add(struct dfd_iovamap *map, uintptr_t *slot, unsigned int shift
 		    const struct part *part)
 {
 	if (!*slot) {
-		*slot = (uintptr_t)part->range;
+		bool full = part->last - part->first == span(shift);
+
+		*slot = (uintptr_t)part->range | (full ? TAG_FULL : 0);
 		return 0;
 	}
 	/* No more than 8 ranges touch 8 bytes, so there is no level below the last one. */
@@ -508,37 +520,46 @@ static void slot_remove(struct dfd_iovamap *map, uintptr_t *slot, unsigned int s
 
 /* ---- the whole ---- */
 
-/* Make the root high enough for @address. */
-static int grow(struct dfd_iovamap *map, uint64_t address)
+static void set_root(struct dfd_iovamap *map, uint64_t address, unsigned int shift)
 {
-	while (address > span(map->shift)) {
+	map->shift = shift;
+	map->span = span(shift);
+	map->base = address & ~map->span;
+}
+
+/* Make the root high enough for a range. */
+static int grow(struct dfd_iovamap *map, const struct dfd_iova *range)
+{
+	while (range->start < map->base || range->last - map->base > map->span) {
 		if (is_node(map->root)) {
 			struct dfd_iovamap_node *node = node_new(map);
 
 			if (!node)
 				return -ENOMEM;
 			node->count = to_node(map->root)->count;
-			node->slots[0] = map->root;
+			node->slots[slot_of(map->base, map->shift + BITS)] = map->root;
 			map->root = (uintptr_t)node | TAG_NODE;
 		}
-		map->shift += BITS;
+		map->root &= ~TAG_FULL;
+		set_root(map, map->base, map->shift + BITS);
 	}
 	return 0;
 }
 
-/* The other way: while all that the root has is a node in its first slot. */
+/* The other way: while all that the root has is in one node. */
 static void shrink(struct dfd_iovamap *map)
 {
-	if (!map->root)
-		map->shift = LOW_SHIFT;
 	while (is_node(map->root)) {
 		struct dfd_iovamap_node *node = to_node(map->root);
+		unsigned int i = 0;
 
-		if (!is_node(node->slots[0]) || node->slots[1] ||
-		    to_node(node->slots[0])->count != node->count)
+		while (!node->slots[i])
+			i++;
+		if (!is_node(node->slots[i]) || to_node(node->slots[i])->count != node->count ||
+		    (i < SLOTS - 1 && node->slots[i + 1]))
 			return;
-		map->root = node->slots[0];
-		map->shift -= BITS;
+		map->root = node->slots[i];
+		set_root(map, map->base + ((uint64_t)i << map->shift), map->shift - BITS);
 		map->nodes--;
 		free(node);
 	}
@@ -553,8 +574,8 @@ int dfd_iovamap_add(struct dfd_iovamap *map, struct dfd_iova *range)
 	if (next && next->start <= range->last)
 		return -EEXIST;
 	if (!map->root)
-		map->shift = LOW_SHIFT;
-	ret = grow(map, range->last);
+		set_root(map, range->start, LOW_SHIFT);
+	ret = grow(map, range);
 	if (!ret)
 		ret = slot_add(map, &map->root, map->shift, &all);
 	if (ret)

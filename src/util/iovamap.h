@@ -27,6 +27,8 @@ struct dfd_iovamap_hint {
  * struct dfd_iovamap - zero it before the first use
  * @root: node, list, range or nothing, as everywhere in the tree
  * @shift: of the node that @root is or would be
+ * @base: its first address; no range is outside
+ * @span: how many addresses it has, less one
  * @nodes: how many nodes there are
  * @count: how many ranges
  * @hints: for sizes from 4 KiB up, by powers of two
@@ -34,6 +36,7 @@ struct dfd_iovamap_hint {
 struct dfd_iovamap {
 	uintptr_t root;
 	unsigned int shift;
+	uint64_t base, span;
 	size_t nodes;
 	size_t count;
 	struct dfd_iovamap_hint hints[DFD_IOVAMAP_HINTS];
@@ -93,6 +96,7 @@ void dfd_iovamap_clear(struct dfd_iovamap *map, void (*gone)(void *ctx, struct d
 #define DFD_IOVAMAP_TOP	 57u /* shift of the highest level */
 #define DFD_IOVAMAP_NODE ((uintptr_t)1)
 #define DFD_IOVAMAP_LIST ((uintptr_t)2)
+#define DFD_IOVAMAP_FULL ((uintptr_t)4)
 
 /** struct dfd_iovamap_node - @count: ranges that touch its span */
 struct dfd_iovamap_node {
@@ -100,33 +104,30 @@ struct dfd_iovamap_node {
 	uintptr_t slots[1u << DFD_IOVAMAP_BITS];
 };
 
-/**
- * dfd_iovamap_in_list() - Return: the range of the list in @slot that holds @address, or NULL, also
- * when there is no list
- */
-struct dfd_iova *dfd_iovamap_in_list(uintptr_t slot, uint64_t address);
+/** dfd_iovamap_in_slot() - Return: the range in @slot, no node, that holds @address, or NULL */
+struct dfd_iova *dfd_iovamap_in_slot(uintptr_t slot, uint64_t address);
 
 /**
  * dfd_iovamap_find() - Return: the range that holds @address, or NULL
  *
  * The number of the next slot is kept in the top bits; the two lowest bits, which choose no slot,
- * make room. An address above the root's span ends in a wrong slot, as its range tells. That check
- * is a branch to a call, so that the processor goes on before it has the range.
+ * make room. Where a range covers the whole slot, as it does when all is made of pages, it is not
+ * looked at: all checks are branches, so the processor goes on before it has the range.
  */
 static inline struct dfd_iova *dfd_iovamap_find(const struct dfd_iovamap *map, uint64_t address)
 {
 	uint64_t path = address >> 2 << (DFD_IOVAMAP_TOP - map->shift);
 	uintptr_t slot = map->root;
-	struct dfd_iova *range;
 
+	if (address - map->base > map->span)
+		return NULL;
 	for (; slot & DFD_IOVAMAP_NODE; path <<= DFD_IOVAMAP_BITS) {
 		slot -= DFD_IOVAMAP_NODE;
 		slot = ((struct dfd_iovamap_node *)slot)->slots[path >> (64 - DFD_IOVAMAP_BITS)];
 	}
-	range = (struct dfd_iova *)slot;
-	if (slot && !(slot & DFD_IOVAMAP_LIST) && address >= range->start && address <= range->last)
-		return range;
-	return dfd_iovamap_in_list(slot, address);
+	if (slot & DFD_IOVAMAP_FULL)
+		return (struct dfd_iova *)(slot - DFD_IOVAMAP_FULL);
+	return dfd_iovamap_in_slot(slot, address);
 }
 
 #endif

@@ -183,6 +183,38 @@ static void test_below_a_page(void **state)
 	assert_int_equal(m.map.nodes, 0);
 }
 
+/* Ranges near and far, so that the root goes up and down, and its place changes. */
+static void test_near_and_far(void **state)
+{
+	static const uint64_t places[] = { 0,
+					   0x1000,
+					   0xffff0000,
+					   0x100000000,
+					   0x7fffffff0000,
+					   UINT64_C(1) << 63,
+					   UINT64_MAX - 0xfffff };
+	static struct model m;
+
+	(void)state;
+	srand(5);
+	for (int round = 0; round < 30000; round++) {
+		size_t some = 1 + (size_t)round / 5000; /* of the places */
+		uint64_t at = places[6 - (size_t)rand() % some] + random64() % 0x40000;
+		uint64_t size = rand() % 2 ? 0x1000 : 1 + random64() % 0x3000;
+
+		if (size == 0x1000)
+			at &= ~UINT64_C(0xfff);
+		if (at + (size - 1) >= at)
+			model_add(&m, at, at + (size - 1));
+		check_at(&m, places[(size_t)rand() % 7]);
+		while (m.count > 40 || (m.count && rand() % 4 == 0))
+			model_remove(&m, (size_t)rand() % m.count);
+		while (m.count && rand() % 100 == 0)
+			model_remove(&m, 0);
+	}
+	model_finish(&m);
+}
+
 static void test_edges(void **state)
 {
 	static struct model m;
@@ -377,11 +409,11 @@ static void test_memory_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),	  cmocka_unit_test(test_below_a_page),
-		cmocka_unit_test(test_edges),	  cmocka_unit_test(test_gaps),
-		cmocka_unit_test(test_huge),	  cmocka_unit_test(test_memory_is_bounded),
-		cmocka_unit_test(test_take_out),  cmocka_unit_test(test_gaps_again),
-		cmocka_unit_test(test_many_gaps),
+		cmocka_unit_test(test_random),	   cmocka_unit_test(test_below_a_page),
+		cmocka_unit_test(test_edges),	   cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_huge),	   cmocka_unit_test(test_memory_is_bounded),
+		cmocka_unit_test(test_take_out),   cmocka_unit_test(test_near_and_far),
+		cmocka_unit_test(test_gaps_again), cmocka_unit_test(test_many_gaps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
