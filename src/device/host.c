@@ -43,15 +43,14 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
 }
 
-static uint64_t next_deadline(const struct model_host *h)
+static void set_deadline(struct model_host *h, unsigned int id, uint64_t deadline)
 {
-	uint64_t next = DEADLINE_OFF;
-
+	h->deadlines[id] = deadline;
+	h->next_deadline = DEADLINE_OFF;
 	for (unsigned int i = 0; i < DFD_MAX_TIMERS; i++) {
-		if (h->deadlines[i] < next)
-			next = h->deadlines[i];
+		if (h->deadlines[i] < h->next_deadline)
+			h->next_deadline = h->deadlines[i];
 	}
-	return next;
 }
 
 int host_timer(struct dfd_host *host, unsigned int id, uint64_t ns)
@@ -62,11 +61,11 @@ int host_timer(struct dfd_host *host, unsigned int id, uint64_t ns)
 	if (id >= DFD_MAX_TIMERS)
 		return -EINVAL;
 	if (ns == DFD_TIMER_OFF || !ns) {
-		h->deadlines[id] = ns ? DEADLINE_OFF : DEADLINE_NOW;
+		set_deadline(h, id, ns ? DEADLINE_OFF : DEADLINE_NOW);
 		return 0;
 	}
 	now = now_ns();
-	h->deadlines[id] = ns < DEADLINE_OFF - now ? now + ns : DEADLINE_OFF - 1;
+	set_deadline(h, id, ns < DEADLINE_OFF - now ? now + ns : DEADLINE_OFF - 1);
 	return 0;
 }
 
@@ -88,7 +87,7 @@ static void run_timers(struct model_host *h, uint64_t now)
 			return;
 		/* One that ran before may have stopped or moved this one. */
 		if (h->deadlines[first] == due[first]) {
-			h->deadlines[first] = DEADLINE_OFF;
+			set_deadline(h, first, DEADLINE_OFF);
 			if (h->dev->ops->timer)
 				h->dev->ops->timer(h->dev, first);
 		}
@@ -99,7 +98,7 @@ static void run_timers(struct model_host *h, uint64_t now)
 /* Keep the timerfd at the next deadline, if anybody polls it. */
 static void rearm(struct model_host *h)
 {
-	uint64_t next = next_deadline(h);
+	uint64_t next = h->next_deadline;
 	struct itimerspec at = { 0 };
 
 	if (h->timer_fd < 0 || next == h->armed)
@@ -120,13 +119,13 @@ void model_host_run_due(struct model_host *h)
 	if (atomic_load(&h->answers))
 		host_dma_run_answers(h);
 	host_irq_poll_unmask(h);
-	if (next_deadline(h) != DEADLINE_OFF)
+	if (h->next_deadline != DEADLINE_OFF)
 		run_timers(h, now_ns());
 }
 
 void model_host_run_deferred(struct model_host *h)
 {
-	if (next_deadline(h) == DEADLINE_NOW)
+	if (h->next_deadline == DEADLINE_NOW)
 		run_timers(h, DEADLINE_NOW);
 	rearm(h);
 }
@@ -206,14 +205,11 @@ void model_host_drain(struct model_host *h)
 
 bool model_host_quiet(struct model_host *h)
 {
-	bool quiet = next_deadline(h) == DEADLINE_OFF && !h->files.dying;
+	bool quiet =
+		h->next_deadline == DEADLINE_OFF && !h->files.dying && !atomic_load(&h->under_way);
 
 	for (uint32_t i = 0; quiet && i < h->num_irqs; i++)
 		quiet = h->irqs[i].unmask_fd < 0;
-	pthread_mutex_lock(&h->requests_lock);
-	for (uint32_t i = 0; quiet && i < DFD_MAX_DMA_INFLIGHT; i++)
-		quiet = h->requests[i].state == REQUEST_FREE;
-	pthread_mutex_unlock(&h->requests_lock);
 	return quiet;
 }
 
@@ -342,7 +338,7 @@ static void stop_all(struct model_host *h)
 {
 	host_dma_cancel(h, 0, UINT64_MAX);
 	for (unsigned int i = 0; i < DFD_MAX_TIMERS; i++)
-		h->deadlines[i] = DEADLINE_OFF;
+		set_deadline(h, i, DEADLINE_OFF);
 }
 
 void model_host_before_reset(struct model_host *h)
@@ -479,7 +475,7 @@ static int host_new(struct dfd_device *dev, const struct dfd_pci_setup *pci, str
 	h->dev = dev;
 	h->epoll_fd = h->timer_fd = h->kick_fd = -1;
 	for (unsigned int i = 0; i < DFD_MAX_TIMERS; i++)
-		h->deadlines[i] = DEADLINE_OFF;
+		set_deadline(h, i, DEADLINE_OFF);
 	pthread_mutex_init(&h->requests_lock, NULL);
 	h->is_pci = dfd_desc_bus(dev->desc) == DFD_BUS_PCI;
 	if (pci)

@@ -68,19 +68,21 @@ struct dma_use {
 /**
  * struct model_host - the host of one model
  * @deadlines: CLOCK_MONOTONIC in ns; DEADLINE_OFF, or DEADLINE_NOW for deferred work
+ * @next_deadline: the earliest of them
  * @epoll_fd: the poll fd, with @timer_fd, @kick_fd and all unmask eventfds inside; all three are
  *            -1 until somebody asks for it
  * @armed: deadline that @timer_fd is set to
  * @signaller: of eventfds, where drivers are strangers; NULL elsewhere
  * @requests_lock: guards @requests and @next_id; taken last, never held while foreign code runs
  * @cancelling: done functions run with -ECANCELED; no new request by message
+ * @under_way: requests that are not REQUEST_FREE
  * @answers: requests in state REQUEST_ANSWERED, so that nobody need take the lock to find none
  */
 struct model_host {
 	struct dfd_host base;
 	struct dfd_device *dev;
 
-	uint64_t deadlines[DFD_MAX_TIMERS];
+	uint64_t deadlines[DFD_MAX_TIMERS], next_deadline;
 	int epoll_fd, timer_fd, kick_fd;
 	uint64_t armed;
 
@@ -101,7 +103,7 @@ struct model_host {
 	struct dma_request requests[DFD_MAX_DMA_INFLIGHT];
 	uint64_t next_id;
 	bool cancelling;
-	atomic_uint answers;
+	atomic_uint under_way, answers;
 };
 
 /* host.c: called from device.c with the device locked, except for the last two */

@@ -298,6 +298,7 @@ static int send_request(struct model_host *h, uint64_t iova, void *in, const voi
 	if (r) {
 		token.id = ++h->next_id;
 		*r = (struct dma_request){ REQUEST_SENT, token.id, iova, len, in, done, ctx, 0 };
+		atomic_fetch_add(&h->under_way, 1);
 	}
 	pthread_mutex_unlock(&h->requests_lock);
 	if (!r)
@@ -310,6 +311,7 @@ static int send_request(struct model_host *h, uint64_t iova, void *in, const voi
 		if (r->state == REQUEST_ANSWERED)
 			atomic_fetch_sub(&h->answers, 1);
 		r->state = REQUEST_FREE;
+		atomic_fetch_sub(&h->under_way, 1);
 		pthread_mutex_unlock(&h->requests_lock);
 	}
 	return ret > 0 ? -EPROTO : ret;
@@ -435,6 +437,7 @@ static bool take_request(struct model_host *h, struct dma_request *out,
 			atomic_fetch_sub(&h->answers, 1);
 		*out = *oldest;
 		oldest->state = REQUEST_FREE;
+		atomic_fetch_sub(&h->under_way, 1);
 	}
 	pthread_mutex_unlock(&h->requests_lock);
 	return oldest != NULL;
