@@ -184,34 +184,49 @@ static int wait_fd(struct dfd_device *dev, uint32_t index, uint32_t vector)
 	return fd;
 }
 
+/* Return: how often it was signalled. */
+static int take(int fd)
+{
+	uint64_t events = dfd_eventfd_take(fd);
+
+	return events > INT32_MAX ? INT32_MAX : (int)events;
+}
+
+/* What is left of a time-out, in ms; -1 for ever. */
+static int left_until(int64_t end)
+{
+	int64_t left = end - now_ms();
+
+	if (end < 0)
+		return -1;
+	return left > 0 ? (int)left : 0;
+}
+
+/* The device is served as long as there is no interrupt. */
 static int wait_on(struct dfd_device *dev, int fd, int timeout_ms)
 {
 	struct pollfd fds[2] = { { .fd = fd, .events = POLLIN },
 				 { .fd = dfd_device_poll_fd(dev), .events = POLLIN } };
-	int64_t end = now_ms() + timeout_ms;
+	int64_t end = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	int ret = take(fd);
 
 	if (fds[1].fd < 0 && fds[1].fd != -EOPNOTSUPP)
 		return fds[1].fd;
-	for (;;) {
-		int left = timeout_ms;
-		uint64_t events;
-		int ret = dfd_device_service(dev);
+	if (!ret)
+		ret = dfd_device_service(dev);
+	while (!ret) {
+		int left = left_until(end);
 
-		if (ret < 0)
-			return ret;
-		events = dfd_eventfd_take(fd);
-		if (events)
-			return events > INT32_MAX ? INT32_MAX : (int)events;
-		if (timeout_ms >= 0) {
-			int64_t rest = end - now_ms();
-
-			if (rest <= 0)
-				return 0;
-			left = (int)rest;
-		}
 		if (poll(fds, 2, left) < 0)
 			return -errno;
+		if (fds[0].revents)
+			ret = take(fd);
+		else if (fds[1].revents)
+			ret = dfd_device_service(dev);
+		if (!ret && !left)
+			return take(fd);
 	}
+	return ret;
 }
 
 int dfd_wait_irq(struct dfd_device *dev, uint32_t index, uint32_t vector, int timeout_ms)
