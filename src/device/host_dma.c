@@ -229,6 +229,7 @@ static int move(const struct mapping *m, uint64_t iova, uint8_t *in, const uint8
 	if (ptr && in)
 		memcpy(in, ptr, len);
 	else if (ptr)
+		/* NOLINTNEXTLINE(clang-analyzer-core.*): it is @out then */
 		memcpy(ptr, out, len);
 	else
 		return dma_file_move(m->file, m->fd_offset + (iova - m->range.start), in, out, len);

@@ -132,10 +132,11 @@ static int make_list(const struct look *l, const struct answer *a, struct dfd_ho
 		     struct dfd_error *err)
 {
 	struct dfd_hot_reset *r = calloc(1, sizeof(*r) + a->head.count * sizeof(*r->devices));
-	struct dfd_reset_device *devices = (struct dfd_reset_device *)(r + 1);
+	struct dfd_reset_device *devices;
 
 	if (!r)
 		return dfd_error_set(err, -ENOMEM, "out of memory");
+	devices = (struct dfd_reset_device *)(r + 1);
 	*r = (struct dfd_hot_reset){ .possible = true, .count = a->head.count, .devices = devices };
 	for (uint32_t i = 0; i < a->head.count; i++)
 		take_device(l, &a->devices[i], r, &devices[i]);
@@ -200,6 +201,7 @@ static int reset_locked(const struct kernel_env *env, const struct kernel_link *
 
 	if (ret)
 		return ret;
+	/* NOLINTNEXTLINE(clang-analyzer-core.*): dfd_error_set() returns its code */
 	if (!r->possible) {
 		ret = dfd_error_set(err, -EPERM, "%s", r->why);
 		free(r);

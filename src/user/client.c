@@ -520,7 +520,7 @@ static bool take_option(char *address, const char *option)
 {
 	size_t len = strlen(address), tail = strlen(option);
 
-	if (len <= tail || strcmp(address + len - tail, option))
+	if (len <= tail || strcmp(address + len - tail, option) != 0)
 		return false;
 	address[len - tail] = '\0';
 	return true;

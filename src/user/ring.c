@@ -71,6 +71,7 @@ static uint32_t load(const uint32_t *word)
 }
 
 /* ... and nothing behind it is done before others see it. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written to */
 static void store(uint32_t *word, uint32_t value)
 {
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);

@@ -15,7 +15,7 @@
 #define INSIDE UINT64_C(0x40000)
 #define SIZE   4096u
 
-static void fail(const char *what)
+static _Noreturn void fail(const char *what)
 {
 	fprintf(stderr, "by_message: %s\n", what);
 	exit(1);
