@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -49,6 +50,14 @@ static void serve(struct place *p)
 		abort();
 }
 
+/* The memory of a region comes alone, too. */
+static bool is_socket(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISSOCK(st.st_mode);
+}
+
 /* A lone fd is the second socket; the ring has two, and the others are closed by the kernel. */
 static ssize_t receive(struct place *p, int fd)
 {
@@ -66,7 +75,7 @@ static ssize_t receive(struct place *p, int fd)
 
 	if (n > 0 && CMSG_FIRSTHDR(&msg)) {
 		memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(got));
-		if (p->second < 0 && !(msg.msg_flags & MSG_CTRUNC))
+		if (p->second < 0 && !(msg.msg_flags & MSG_CTRUNC) && is_socket(got))
 			p->second = got;
 		else
 			close(got);

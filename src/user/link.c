@@ -246,12 +246,18 @@ int link_wait(struct link *l, int64_t end)
 	return 0;
 }
 
+/* Nothing can be asked for without memory, so nobody waits for an answer by the second socket. */
+static bool serves_twin(const struct link *l)
+{
+	return has_twin(l) && l->windows.count;
+}
+
 /* Sleep, or look for a while. Return: as conn_receive(), also -EINTR */
 static int receive(struct link *l)
 {
 	int ret = -EAGAIN;
 
-	if (conn_queued(&l->conn) || l->conn.held || has_twin(l))
+	if (conn_queued(&l->conn) || l->conn.held || serves_twin(l))
 		return link_receive(&l->conn);
 	if (!l->polls)
 		return conn_receive_wait(&l->conn);
@@ -266,7 +272,7 @@ static int await(struct link *l, const struct user_header *wanted, struct messag
 	int64_t end = link_now_ms() + l->patience_ms;
 
 	for (;;) {
-		int sent = conn_flush(&l->conn), ret = has_twin(l) ? service(l, &l->twin) : 0;
+		int sent = conn_flush(&l->conn), ret = serves_twin(l) ? service(l, &l->twin) : 0;
 
 		if (ret)
 			return ret;

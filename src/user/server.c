@@ -183,7 +183,7 @@ static bool alone(const struct dfd_server *srv)
 	const struct export *e = srv->exports;
 
 	return e && !e->next && e->has_client && e->busy && e->events == EPOLLIN &&
-	       e->session.agreed && !e->session.ring.shared && !session_has_twin(&e->session) &&
+	       e->session.agreed && !e->session.ring.shared && !conn_queued(&e->session.twin) &&
 	       !e->session.bells.open && !e->session.slots_used && dfd_device_quiet(e->target.dev);
 }
 
