@@ -107,6 +107,21 @@ static void test_describe(void **state)
 	fake_stop();
 }
 
+/* There is no bus mastering to switch off after it. */
+static void test_reset(void **state)
+{
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:pl011");
+	fake.resettable = true;
+	dev = open_ok();
+	fake.failures[0] = (struct fake_failure){ .request = VFIO_DEVICE_RESET, .times = 1 };
+	assert_int_equal(dfd_device_reset(dev), 0);
+	dfd_device_close(dev);
+	fake_stop();
+}
+
 /* The calls of 2011, on what stands for a real kernel's device. */
 static void test_calls_of_2011(void **state)
 {
@@ -242,9 +257,8 @@ static void test_no_node(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_describe), TEST(test_calls_of_2011), TEST(test_reg),
-		TEST(test_ranges),   TEST(test_cells),	       TEST(test_other_size),
-		TEST(test_no_node),
+		TEST(test_describe), TEST(test_reset), TEST(test_calls_of_2011), TEST(test_reg),
+		TEST(test_ranges),   TEST(test_cells), TEST(test_other_size),	 TEST(test_no_node),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

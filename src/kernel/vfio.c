@@ -133,8 +133,11 @@ static int dirty(struct dfd_device *dev, bool on, uint64_t iova, uint64_t size, 
 static int clear_bus_master(struct dfd_device *dev)
 {
 	uint8_t command[2];
-	ssize_t n = dfd_region_read(dev, DFD_PCI_CONFIG, COMMAND, command, sizeof(command));
+	ssize_t n;
 
+	if (dfd_desc_bus(dfd_device_desc(dev)) != DFD_BUS_PCI)
+		return 0;
+	n = dfd_region_read(dev, DFD_PCI_CONFIG, COMMAND, command, sizeof(command));
 	if (n == sizeof(command)) {
 		command[0] &= (uint8_t)~COMMAND_MASTER;
 		n = dfd_region_write(dev, DFD_PCI_CONFIG, COMMAND, command, sizeof(command));

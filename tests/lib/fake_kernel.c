@@ -335,6 +335,15 @@ static void msix_chain(struct vfio_region_info *info)
 	memcpy(info + 1, &cap, sizeof(cap));
 }
 
+static int device_info(struct vfio_device_info *info)
+{
+	int ret = dfd_ioctl(fake.model, VFIO_DEVICE_GET_INFO, info);
+
+	if (!ret && fake.resettable)
+		info->flags |= VFIO_DEVICE_FLAGS_RESET;
+	return ret;
+}
+
 static int region_info(struct vfio_region_info *info)
 {
 	int ret = dfd_ioctl(fake.model, VFIO_DEVICE_GET_REGION_INFO, info);
@@ -435,6 +444,8 @@ static int device_ioctl(struct file *f, unsigned long request, void *arg)
 		       request == VFIO_DEVICE_ATTACH_IOMMUFD_PT))
 		return own_ioctl(f, request, arg);
 	switch (request) {
+	case VFIO_DEVICE_GET_INFO:
+		return device_info(arg);
 	case VFIO_DEVICE_GET_REGION_INFO:
 		return region_info(arg);
 	case VFIO_DEVICE_SET_IRQS:

@@ -45,6 +45,7 @@ struct fake_chain {
  * @model: the device behind
  * @not_viable: what the status of the group says
  * @mmap: regions with a bit here can be mapped
+ * @resettable: the device says that it can be reset
  * @msix_mappable: BAR 2 says that its MSI-X table can be mapped
  * @msix_table: not 0: what configuration space says of the MSI-X table, offset | BAR
  * @dead: configuration space reads as all ones
@@ -79,6 +80,7 @@ struct fake_kernel {
 	struct dfd_device *model;
 	bool not_viable;
 	uint32_t mmap;
+	bool resettable;
 	bool msix_mappable;
 	uint32_t msix_table;
 	bool dead;

@@ -407,9 +407,14 @@ static const char *dma_unaligned(void)
 	return dma(0x100000, 100, DFD_DMA_READ, memory);
 }
 
+/* Between two ranges, such as where interrupt messages go, no memory can be. */
 static const char *dma_reserved(void)
 {
-	return dma(0xfee00000, PAGE, DFD_DMA_READ, memory);
+	struct dfd_dma_limits l;
+
+	if (dfd_dma_limits(dev, &l) || l.num_ranges < 2)
+		return NONE;
+	return dma(l.ranges[0].last + 1, PAGE, DFD_DMA_READ, memory);
 }
 
 /* Registers of a device are no memory for DMA. */

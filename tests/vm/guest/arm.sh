@@ -49,3 +49,6 @@ check nested says "/devfd-bus@a000000/page@0" platform:$page
 check clock-id same 31000000 "$(clock_id platform:$clock)"
 check firmware give $firmware
 check firmware-path says "/fw-cfg@9020000" "platform:$firmware?via=noiommu"
+check clock-2011 vm-clock platform:$clock /clock@9010000
+check matrix vm-matrix /matrix.txt platform=platform:$clock platformdual=platform:$dual \
+	platformcdev="platform:$page?via=cdev"
