@@ -172,14 +172,16 @@ int dfd_server_add(struct dfd_server *srv, struct dfd_device *dev, const char *p
 int dfd_server_add_fd(struct dfd_server *srv, struct dfd_device *dev, int fd, struct dfd_error *err)
 {
 	struct user_place none = { 0 };
-	int listens = 0, type = 0;
+	int listens = 0, type = 0, domain = 0;
 	socklen_t len = sizeof(int);
 	char name[32];
 
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) || !listens ||
-	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_STREAM) {
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_STREAM ||
+	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) || domain != AF_UNIX) {
 		close(fd);
-		return dfd_error_set(err, -EINVAL, "fd %d is no listening stream socket", fd);
+		return dfd_error_set(err, -EINVAL, "fd %d is no listening AF_UNIX stream socket",
+				     fd);
 	}
 	snprintf(name, sizeof(name), "fd %d", fd);
 	return export_new(srv, dev, fd, name, &none, err);

@@ -154,7 +154,8 @@ int nvme_disk_zero(const struct nvme_disk *disk, uint64_t block, uint64_t count)
 	const uint64_t most = sizeof(zeros) / NVME_BLOCK;
 	int ret = punch(disk, block, count);
 
-	if (ret != -EOPNOTSUPP)
+	/* A block device says EINVAL when its own blocks are larger. */
+	if (ret != -EOPNOTSUPP && ret != -EINVAL)
 		return ret;
 	for (ret = 0; count && !ret;) {
 		uint64_t piece = count < most ? count : most;
