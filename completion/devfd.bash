@@ -103,7 +103,7 @@ _devfd() {
 	elif [[ $COMP_LINE == "devfd serve "* && $word == -* ]]; then
 		COMPREPLY=($(compgen -W "--socket --mode --once --poll --log --help" -- "$word"))
 	elif [[ $word == -* ]]; then
-		COMPREPLY=($(compgen -W "--at --verbose --help --" -- "$word"))
+		COMPREPLY=($(compgen -W "--device --at --verbose --help --" -- "$word"))
 	elif [[ $COMP_LINE == "devfd serve "* && $COMP_LINE != *"--socket $word" ]]; then
 		_devfd_addresses "" "$word"
 	else

@@ -10,6 +10,7 @@
 
 #include <devfd/open.h>
 
+#include "devfd_view.h"
 #include "program.h"
 #include "shim/env.h"
 #include "tool.h"
@@ -22,16 +23,26 @@ struct run {
 	char paths[SHIM_MAX_MOUNTS][SHIM_MAX_PATH];
 	char *addresses[SHIM_MAX_MOUNTS]; /* never freed: they are good until exec */
 	unsigned int count;
+	char names[SHIM_MAX_DEVICES][16]; /* of PCI functions */
+	char *behind[SHIM_MAX_DEVICES];
+	unsigned int devices;
+	char view[PATH_MAX];
 	bool verbose;
 };
 
 static int usage(FILE *out)
 {
-	fputs("usage: devfd run [-v] --at PATH=ADDRESS [--at ...] [--] PROGRAM [ARGUMENT]...\n"
+	fputs("usage: devfd run [-v] [--device NAME=ADDRESS]... [--at PATH=ADDRESS]... [--]\n"
+	      "       PROGRAM [ARGUMENT]...\n"
 	      "\n"
-	      "Runs a program that finds the device of ADDRESS at PATH: open, read, lseek, pread,\n"
-	      "pwrite, mmap, ioctl, poll, dup and close work on it.\n"
+	      "Runs a program that finds the device of ADDRESS as the PCI function NAME, by "
+	      "Linux's\n"
+	      "VFIO and sysfs, or at PATH: open, read, lseek, pread, pwrite, mmap, ioctl, poll, "
+	      "dup\n"
+	      "and close work on it.\n"
 	      "\n"
+	      "  --device NAME=ADDRESS\n"
+	      "                     put a device behind VFIO; NAME is such as 0000:00:04.0\n"
 	      "  --at PATH=ADDRESS  put a device at a path, which need not exist\n"
 	      "  -v, --verbose      say what is put where\n"
 	      "  --help             this text\n",
@@ -63,7 +74,7 @@ static int add_path(struct run *run, const char *text, size_t len)
 }
 
 /* The program may have gone to another directory when it opens the device. */
-static int add_address(struct run *run, const char *text)
+static int copy_address(char **out, const char *text)
 {
 	static const char *const named_by_files[] = { "file:", "dtb:", "user:" };
 	char cwd[PATH_MAX] = "";
@@ -77,14 +88,38 @@ static int add_address(struct run *run, const char *text)
 		len = 0;
 	else if (!getcwd(cwd, sizeof(cwd) - 1))
 		return tool_fail(TOOL_FAILED, "the working directory: %s", strerror(errno));
-	if (asprintf(&run->addresses[run->count], "%.*s%s%s%s", (int)len, text, cwd, len ? "/" : "",
-		     text + len) < 0)
+	if (asprintf(out, "%.*s%s%s%s", (int)len, text, cwd, len ? "/" : "", text + len) < 0)
 		return tool_fail(TOOL_FAILED, "out of memory");
-	run->count++;
 	return 0;
 }
 
-static int add(struct run *run, const char *text)
+static int add_device(struct run *run, const char *text)
+{
+	const char *equals = strchr(text, '=');
+	char *out = run->names[run->devices], name[16];
+
+	if (!equals)
+		return tool_fail(TOOL_USAGE,
+				 "--device %s: has no \"=\"; write --device NAME=ADDRESS", text);
+	if (strchr(text, '\n'))
+		return tool_fail(TOOL_USAGE, "--device %s: a newline is not allowed here", text);
+	if (run->devices == SHIM_MAX_DEVICES)
+		return tool_fail(TOOL_USAGE, "--device %s: at most %u devices", text,
+				 SHIM_MAX_DEVICES);
+	snprintf(name, sizeof(name), "%.*s", (int)(equals - text), text);
+	if (equals - text > 15 || !view_name(name, out))
+		return tool_fail(TOOL_USAGE,
+				 "--device %s: NAME is not a PCI function; write one such as "
+				 "0000:00:04.0",
+				 text);
+	for (unsigned int i = 0; i < run->devices; i++) {
+		if (!strcmp(run->names[i], out))
+			return tool_fail(TOOL_USAGE, "--device %s: is there twice", out);
+	}
+	return copy_address(&run->behind[run->devices++], equals + 1);
+}
+
+static int add_at(struct run *run, const char *text)
 {
 	const char *equals = strchr(text, '=');
 	int ret;
@@ -97,7 +132,7 @@ static int add(struct run *run, const char *text)
 	if (run->count == SHIM_MAX_MOUNTS)
 		return tool_fail(TOOL_USAGE, "--at %s: at most %u devices", text, SHIM_MAX_MOUNTS);
 	ret = add_path(run, text, (size_t)(equals - text));
-	return ret ? ret : add_address(run, equals + 1);
+	return ret ? ret : copy_address(&run->addresses[run->count++], equals + 1);
 }
 
 /* The program would only see an errno: open each device once and say what is wrong. */
@@ -112,6 +147,27 @@ static int try_device(const struct run *run, unsigned int i)
 	if (run->verbose)
 		fprintf(stderr, "devfd run: %s is %s\n", run->paths[i], run->addresses[i]);
 	return 0;
+}
+
+/* The same for those behind VFIO, and what the program sees of them in sysfs. */
+static int show_devices(struct run *run)
+{
+	int ret = run->devices ? view_start(run->view, sizeof(run->view)) : 0;
+
+	for (unsigned int i = 0; !ret && i < run->devices; i++) {
+		struct dfd_device *dev;
+		struct dfd_error err;
+
+		if (dfd_open(run->behind[i], &dev, &err))
+			return tool_fail(TOOL_FAILED, "%s", err.text);
+		ret = view_add(run->view, run->names[i], i, dev);
+		dfd_device_close(dev);
+		if (!ret && run->verbose)
+			fprintf(stderr,
+				"devfd run: %s is %s, /dev/vfio/%u and /dev/vfio/devices/vfio%u\n",
+				run->names[i], run->behind[i], i, i);
+	}
+	return ret;
 }
 
 /* ---- what to run it with ---- */
@@ -160,28 +216,51 @@ static int set_preload(const struct run *run)
 	return ret;
 }
 
-/* Inside another devfd run, its devices stay, behind our own. */
-static int set_devices(const struct run *run)
+static int set_lines(const char *variable, const char *first, const char *last,
+		     void (*put)(const struct run *run, FILE *out), const struct run *run)
 {
-	const char *others = getenv(SHIM_ENV);
 	char *value = NULL;
 	size_t size;
 	FILE *out = open_memstream(&value, &size);
 	int ret = 0;
 
-	for (unsigned int i = 0; out && i < run->count; i++)
-		fprintf(out, "%s%s=%s", i ? "\n" : "", run->paths[i], run->addresses[i]);
-	if (out && others)
-		fprintf(out, "\n%s", others);
-	if (!out || fclose(out) || setenv(SHIM_ENV, value, 1))
+	if (out) {
+		fputs(first, out);
+		put(run, out);
+		fputs(last, out);
+	}
+	if (!out || fclose(out) || setenv(variable, value, 1))
 		ret = tool_fail(TOOL_FAILED, "out of memory");
 	free(value);
 	return ret;
 }
 
+static void put_paths(const struct run *run, FILE *out)
+{
+	for (unsigned int i = 0; i < run->count; i++)
+		fprintf(out, "%s=%s\n", run->paths[i], run->addresses[i]);
+}
+
+static void put_devices(const struct run *run, FILE *out)
+{
+	for (unsigned int i = 0; i < run->devices; i++)
+		fprintf(out, "\n%s=%s", run->names[i], run->behind[i]);
+}
+
+/* Inside another devfd run, its devices stay, behind our own; there is one view of sysfs. */
+static int set_devices(const struct run *run)
+{
+	const char *others = getenv(SHIM_ENV);
+	int ret = run->count ? set_lines(SHIM_ENV, "", others ? others : "", put_paths, run) : 0;
+
+	if (!ret && run->devices)
+		ret = set_lines(SHIM_ENV_VFIO, run->view, "", put_devices, run);
+	return ret;
+}
+
 /* ---- running ---- */
 
-static int run_program(const struct run *run, char **argv)
+static int run_program(struct run *run, char **argv)
 {
 	char path[PATH_MAX];
 	int ret = 0;
@@ -190,6 +269,8 @@ static int run_program(const struct run *run, char **argv)
 		ret = try_device(run, i);
 	if (!ret)
 		ret = program_check(argv[0], path, sizeof(path));
+	if (!ret)
+		ret = show_devices(run);
 	if (!ret)
 		ret = set_devices(run);
 	if (!ret)
@@ -205,6 +286,7 @@ int devfd_run(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "at", required_argument, NULL, 256 },
+		{ "device", required_argument, NULL, 258 },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 257 },
 		{ 0 },
@@ -216,7 +298,9 @@ int devfd_run(int argc, char **argv)
 	tool_start("devfd run");
 	while (!ret && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (c == 256)
-			ret = add(&run, optarg);
+			ret = add_at(&run, optarg);
+		else if (c == 258)
+			ret = add_device(&run, optarg);
 		else if (c == 257)
 			return usage(stdout);
 		else if (c == 'v')
@@ -226,8 +310,9 @@ int devfd_run(int argc, char **argv)
 	}
 	if (ret)
 		return ret;
-	if (!run.count)
-		return tool_fail(TOOL_USAGE, "no --at PATH=ADDRESS; see devfd run --help");
+	if (!run.count && !run.devices)
+		return tool_fail(TOOL_USAGE, "no --device NAME=ADDRESS and no --at PATH=ADDRESS; "
+					     "see devfd run --help");
 	if (optind == argc)
 		return tool_fail(TOOL_USAGE, "no program to run; see devfd run --help");
 	return run_program(&run, argv + optind);

@@ -31,6 +31,26 @@ struct iommu_iova_range {
 	uint64_t last; /* inclusive */
 };
 
+struct iommu_ioas_allow_iovas {
+	uint32_t size;
+	uint32_t ioas_id;
+	uint32_t num_iovas;
+	uint32_t reserved;
+	uint64_t allowed_iovas; /* address of the array */
+};
+#define IOMMU_IOAS_ALLOW_IOVAS _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 2)
+
+struct iommu_ioas_copy {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t dst_ioas_id;
+	uint32_t src_ioas_id;
+	uint64_t length;
+	uint64_t dst_iova;
+	uint64_t src_iova;
+};
+#define IOMMU_IOAS_COPY _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 3)
+
 struct iommu_ioas_iova_ranges {
 	uint32_t size;
 	uint32_t ioas_id;
@@ -64,6 +84,19 @@ struct iommu_ioas_unmap {
 };
 #define IOMMU_IOAS_UNMAP _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 6)
 
+#define IOMMU_VFIO_IOAS_GET   0
+#define IOMMU_VFIO_IOAS_SET   1
+#define IOMMU_VFIO_IOAS_CLEAR 2
+
+/* The address space that the requests of a container mean. */
+struct iommu_vfio_ioas {
+	uint32_t size;
+	uint32_t ioas_id;
+	uint16_t op;
+	uint16_t reserved;
+};
+#define IOMMU_VFIO_IOAS _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 8)
+
 struct iommu_ioas_map_file {
 	uint32_t size;
 	uint32_t flags;
@@ -91,6 +124,9 @@ _Static_assert(sizeof(struct iommu_destroy) == 8, "kernel layout");
 _Static_assert(sizeof(struct iommu_ioas_alloc) == 12, "kernel layout");
 _Static_assert(sizeof(struct iommu_iova_range) == 16, "kernel layout");
 _Static_assert(sizeof(struct iommu_ioas_iova_ranges) == 32, "kernel layout");
+_Static_assert(sizeof(struct iommu_ioas_allow_iovas) == 24, "kernel layout");
+_Static_assert(sizeof(struct iommu_ioas_copy) == 40, "kernel layout");
+_Static_assert(sizeof(struct iommu_vfio_ioas) == 12, "kernel layout");
 _Static_assert(sizeof(struct iommu_ioas_map) == 40, "kernel layout");
 _Static_assert(sizeof(struct iommu_ioas_unmap) == 24, "kernel layout");
 _Static_assert(sizeof(struct iommu_ioas_map_file) == 40, "kernel layout");

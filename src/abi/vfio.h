@@ -25,17 +25,21 @@
 /* What VFIO_CHECK_EXTENSION and VFIO_SET_IOMMU take. */
 #define VFIO_TYPE1_IOMMU   1
 #define VFIO_TYPE1v2_IOMMU 3
+#define VFIO_DMA_CC_IOMMU  4
 #define VFIO_NOIOMMU_IOMMU 8
+#define VFIO_UNMAP_ALL	   9
 
 struct vfio_group_status {
 	uint32_t argsz;
 	uint32_t flags;
 };
-#define VFIO_GROUP_GET_STATUS	 _IO(VFIO_TYPE, VFIO_BASE + 3)
-#define VFIO_GROUP_SET_CONTAINER _IO(VFIO_TYPE, VFIO_BASE + 4)
-#define VFIO_GROUP_GET_DEVICE_FD _IO(VFIO_TYPE, VFIO_BASE + 6)
+#define VFIO_GROUP_GET_STATUS	   _IO(VFIO_TYPE, VFIO_BASE + 3)
+#define VFIO_GROUP_SET_CONTAINER   _IO(VFIO_TYPE, VFIO_BASE + 4)
+#define VFIO_GROUP_UNSET_CONTAINER _IO(VFIO_TYPE, VFIO_BASE + 5)
+#define VFIO_GROUP_GET_DEVICE_FD   _IO(VFIO_TYPE, VFIO_BASE + 6)
 
-#define VFIO_GROUP_FLAGS_VIABLE (1u << 0)
+#define VFIO_GROUP_FLAGS_VIABLE	       (1u << 0)
+#define VFIO_GROUP_FLAGS_CONTAINER_SET (1u << 1)
 
 /* ---- a device file of its own, with an iommufd ---- */
 
@@ -59,6 +63,18 @@ struct vfio_device_attach_iommufd_pt {
 #define VFIO_DEVICE_ATTACH_IOMMUFD_PT _IO(VFIO_TYPE, VFIO_BASE + 19)
 /* The first version, without pasid, is what kernels of 6.6 take. */
 #define VFIO_DEVICE_ATTACH_SIZE 12u
+
+#define VFIO_DEVICE_ATTACH_PASID (1u << 0)
+
+struct vfio_device_detach_iommufd_pt {
+	uint32_t argsz;
+	uint32_t flags;
+	uint32_t pasid;
+};
+#define VFIO_DEVICE_DETACH_IOMMUFD_PT _IO(VFIO_TYPE, VFIO_BASE + 20)
+#define VFIO_DEVICE_DETACH_SIZE	      8u
+
+#define VFIO_DEVICE_DETACH_PASID (1u << 0)
 
 /* ---- capability chains ---- */
 
@@ -282,6 +298,11 @@ struct vfio_iommu_type1_info {
 #define VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE 1
 #define VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL	     3
 
+struct vfio_iommu_type1_info_dma_avail {
+	struct vfio_info_cap_header header;
+	uint32_t avail;
+};
+
 struct vfio_iova_range {
 	uint64_t start;
 	uint64_t end; /* inclusive */
@@ -313,6 +334,8 @@ struct vfio_iommu_type1_dma_unmap {
 	uint64_t size;
 };
 #define VFIO_IOMMU_UNMAP_DMA _IO(VFIO_TYPE, VFIO_BASE + 14)
+
+#define VFIO_DMA_UNMAP_FLAG_ALL (1u << 1)
 
 /* ---- what was written through a container ---- */
 

@@ -11,6 +11,7 @@
 
 #include "device/process.h"
 #include "shim/shim.h"
+#include "shim/vfio.h"
 #include "util/usermem.h"
 
 /* Bytes moved with one look at the caller's buffer; also what a device sees as one access. */
@@ -18,6 +19,13 @@
 
 /* The largest transfer of Linux. */
 #define MAX_TRANSFER ((size_t)0x7ffff000)
+
+static int lock(const struct shim_fd *f)
+{
+	int ret = f->object ? vfio_access(f->object) : 0;
+
+	return ret ? ret : shim_lock(f->mount);
+}
 
 /* One of @in and @out is NULL: the caller's buffer, which need not be valid. */
 static ssize_t move_piece(struct dfd_file *file, void *in, const void *out, size_t len,
@@ -74,7 +82,7 @@ static ssize_t move_at_position(struct dfd_file *file, int fd, void *in, const v
 static ssize_t transfer(const struct shim_fd *f, int fd, void *in, const void *out, size_t len,
 			off_t off)
 {
-	ssize_t ret = shim_lock(f->mount);
+	ssize_t ret = lock(f);
 
 	if (ret)
 		return ret;
@@ -106,7 +114,7 @@ off_t shim_seek(const struct shim_fd *f, int fd, off_t off, int whence)
 
 	if (whence != SEEK_SET && whence != SEEK_CUR && whence != SEEK_END)
 		return -EINVAL;
-	ret = shim_lock(f->mount);
+	ret = lock(f);
 	if (ret)
 		return ret;
 	if (whence == SEEK_END) {
@@ -126,8 +134,11 @@ off_t shim_seek(const struct shim_fd *f, int fd, off_t off, int whence)
 
 int shim_ioctl(const struct shim_fd *f, uint32_t request, void *arg)
 {
-	int ret = shim_lock(f->mount);
+	int ret = f->object ? vfio_ioctl(f->object, request, arg) : -ENODATA;
 
+	if (ret != -ENODATA)
+		return ret;
+	ret = shim_lock(f->mount);
 	if (ret)
 		return ret;
 	ret = dfd_file_ioctl(f->mount->file, request, arg);
@@ -146,7 +157,7 @@ int shim_map(const struct shim_fd *f, size_t len, int prot, int flags, int *fd, 
 		return -EACCES;
 	if (!len || *off < 0)
 		return -EINVAL;
-	ret = shim_lock(f->mount);
+	ret = lock(f);
 	if (ret)
 		return ret;
 	ret = dfd_file_locate(dfd_device_desc(f->mount->dev), (uint64_t)*off, &index, &within);

@@ -9,7 +9,19 @@
 /* The environment variable that names the devices: PATH=ADDRESS, separated by newlines. */
 #define SHIM_ENV "DEVFD_AT"
 
-#define SHIM_MAX_MOUNTS 64u
+/*
+ * The environment variable that names the devices behind VFIO: the directory of the view, then
+ * NAME=ADDRESS for each, separated by newlines. Device i is in group i, and is
+ * /dev/vfio/devices/vfioi.
+ */
+#define SHIM_ENV_VFIO "DEVFD_VFIO"
+
+#define SHIM_MAX_MOUNTS	 64u
+#define SHIM_MAX_DEVICES 16u
+
+/* /dev/vfio/vfio and /dev/iommu are misc devices; groups and devices have majors of their own. */
+#define SHIM_MAJOR_GROUP 511u
+#define SHIM_MAJOR_CDEV	 510u
 
 /* Bytes of a path with its NUL. The kernel limits the name of a memfd, which holds it, to 249. */
 #define SHIM_MAX_PATH 200u

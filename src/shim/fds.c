@@ -10,12 +10,13 @@
 #include <unistd.h>
 
 #include "shim/shim.h"
+#include "shim/vfio.h"
 
 #define MAX_FDS 65536
 
 /*
- * 0, or what the fd was when it was entered: inode of the memfd << 16 | access mode << 8 | number
- * of the mount.
+ * 0, or what the fd was when it was entered: inode of the memfd << 16 | access mode << 14 | number.
+ * Up to SHIM_MAX_MOUNTS the number is that of a mount, above that of an object of VFIO.
  */
 static _Atomic(uint64_t) entries[MAX_FDS];
 /* No entry at or above. */
@@ -78,12 +79,13 @@ bool shim_fd_get(int fd, struct shim_fd *out)
 		errno = saved;
 		return false;
 	}
-	out->mount = shim_mount_number(entry & 0xff);
-	out->access = entry >> 8 & 0xff;
+	out->access = entry >> 14 & O_ACCMODE;
+	out->object = vfio_object_number((entry & 0x3fff) - SHIM_MAX_MOUNTS);
+	out->mount = out->object ? out->object->mount : shim_mount_number(entry & 0x3fff);
 	return true;
 }
 
-int shim_fd_add(int fd, struct shim_mount *m)
+static int add_number(int fd, uint32_t number)
 {
 	int flags = NEXT(fcntl)(fd, F_GETFL);
 
@@ -91,8 +93,18 @@ int shim_fd_add(int fd, struct shim_mount *m)
 		return -EMFILE;
 	if (flags < 0)
 		return -errno;
-	set_entry(fd, shim_memfd_inode(fd) << 16 | (uint64_t)(flags & O_ACCMODE) << 8 | m->number);
+	set_entry(fd, shim_memfd_inode(fd) << 16 | (uint64_t)(flags & O_ACCMODE) << 14 | number);
 	return 0;
+}
+
+int shim_fd_add(int fd, struct shim_mount *m)
+{
+	return add_number(fd, m->number);
+}
+
+int shim_fd_add_object(int fd, uint32_t number)
+{
+	return add_number(fd, SHIM_MAX_MOUNTS + number);
 }
 
 int shim_fd_copy(int from, int to)
@@ -113,6 +125,18 @@ bool shim_fd_any(const struct shim_mount *m)
 
 	for (int fd = 0; fd < end; fd++) {
 		if (shim_fd_get(fd, &f) && f.mount == m)
+			return true;
+	}
+	return false;
+}
+
+bool shim_fd_any_object(const struct vfio_object *object)
+{
+	int end = atomic_load(&limit);
+	struct shim_fd f;
+
+	for (int fd = 0; fd < end; fd++) {
+		if (shim_fd_get(fd, &f) && f.object == object)
 			return true;
 	}
 	return false;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "shim/shim.h"
+#include "shim/vfio.h"
 
 /* ---- at the file position ---- */
 
@@ -179,6 +180,18 @@ ssize_t __pread_chk(int fd, void *buf, size_t len, off_t off, size_t room)
 ssize_t __pread64_chk(int fd, void *buf, size_t len, off_t off, size_t room) SAME_AS(__pread_chk);
 
 /* ---- the rest ---- */
+
+/* The last fd of an opening of VFIO releases it; of a device that a path stands for, nothing. */
+int close(int fd)
+{
+	struct shim_fd f;
+	bool object = shim_fd_get(fd, &f) && f.object;
+	int ret = NEXT(close)(fd);
+
+	if (object)
+		vfio_closed();
+	return ret;
+}
 
 void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {

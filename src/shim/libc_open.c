@@ -18,6 +18,7 @@ static mode_t mode_argument(int flags, va_list args)
 
 int open(const char *path, int flags, ...)
 {
+	char view[PATH_MAX];
 	struct shim_mount *m = shim_find(AT_FDCWD, path);
 	va_list args;
 	mode_t mode;
@@ -27,11 +28,12 @@ int open(const char *path, int flags, ...)
 	va_start(args, flags);
 	mode = mode_argument(flags, args);
 	va_end(args);
-	return NEXT(open)(path, flags, mode);
+	return NEXT(open)(shim_view(path, view), flags, mode);
 }
 
 int openat(int dirfd, const char *path, int flags, ...)
 {
+	char view[PATH_MAX];
 	struct shim_mount *m = shim_find(dirfd, path);
 	va_list args;
 	mode_t mode;
@@ -41,16 +43,17 @@ int openat(int dirfd, const char *path, int flags, ...)
 	va_start(args, flags);
 	mode = mode_argument(flags, args);
 	va_end(args);
-	return NEXT(openat)(dirfd, path, flags, mode);
+	return NEXT(openat)(dirfd, shim_view(path, view), flags, mode);
 }
 
 int creat(const char *path, mode_t mode)
 {
+	char view[PATH_MAX];
 	struct shim_mount *m = shim_find(AT_FDCWD, path);
 
 	if (m)
 		return (int)shim_result(shim_open(m, O_WRONLY));
-	return NEXT(creat)(path, mode);
+	return NEXT(creat)(shim_view(path, view), mode);
 }
 
 int open64(const char *path, int flags, ...) SAME_AS(open);
@@ -61,17 +64,21 @@ int creat64(const char *path, mode_t mode) SAME_AS(creat);
 int __open_2(const char *path, int flags);
 int __open_2(const char *path, int flags)
 {
+	char view[PATH_MAX];
 	struct shim_mount *m = shim_find(AT_FDCWD, path);
 
-	return m ? (int)shim_result(shim_open(m, flags)) : NEXT(__open_2)(path, flags);
+	return m ? (int)shim_result(shim_open(m, flags))
+		 : NEXT(__open_2)(shim_view(path, view), flags);
 }
 
 int __openat_2(int dirfd, const char *path, int flags);
 int __openat_2(int dirfd, const char *path, int flags)
 {
+	char view[PATH_MAX];
 	struct shim_mount *m = shim_find(dirfd, path);
 
-	return m ? (int)shim_result(shim_open(m, flags)) : NEXT(__openat_2)(dirfd, path, flags);
+	return m ? (int)shim_result(shim_open(m, flags))
+		 : NEXT(__openat_2)(dirfd, shim_view(path, view), flags);
 }
 
 int __open64_2(const char *path, int flags) SAME_AS(__open_2);
@@ -97,11 +104,12 @@ static FILE *opened(FILE *stream, struct shim_mount *m)
 
 FILE *fopen(const char *path, const char *mode)
 {
+	char view[PATH_MAX];
 	struct shim_mount *m = shim_find(AT_FDCWD, path);
 	char table[32];
 
 	if (!m)
-		return NEXT(fopen)(path, mode);
+		return NEXT(fopen)(shim_view(path, view), mode);
 	if (shim_result(shim_stdio_path(m, table, sizeof(table))))
 		return NULL;
 	return opened(NEXT(fopen)(table, device_mode(mode)), m);
@@ -109,11 +117,12 @@ FILE *fopen(const char *path, const char *mode)
 
 FILE *freopen(const char *path, const char *mode, FILE *stream)
 {
+	char view[PATH_MAX];
 	struct shim_mount *m = shim_find(AT_FDCWD, path);
 	char table[32];
 
 	if (!m)
-		return NEXT(freopen)(path, mode, stream);
+		return NEXT(freopen)(shim_view(path, view), mode, stream);
 	if (shim_result(shim_stdio_path(m, table, sizeof(table))))
 		return NULL;
 	return opened(NEXT(freopen)(table, device_mode(mode), stream), m);

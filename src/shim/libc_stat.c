@@ -7,9 +7,27 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "shim/shim.h"
+
+static dev_t device_number(const struct shim_mount *m)
+{
+	switch (m->node) {
+	case SHIM_CONTAINER:
+		return makedev(10, 196);
+	case SHIM_IOMMUFD:
+		return makedev(10, 195);
+	case SHIM_GROUP:
+		return makedev(SHIM_MAJOR_GROUP, m->index);
+	case SHIM_CDEV:
+		return makedev(SHIM_MAJOR_CDEV, m->index);
+	case SHIM_DEVICE:
+		break;
+	}
+	return 0;
+}
 
 static int fill(const struct shim_mount *m, struct stat *st)
 {
@@ -17,6 +35,7 @@ static int fill(const struct shim_mount *m, struct stat *st)
 		.st_mode = S_IFCHR | 0666,
 		.st_nlink = 1,
 		.st_ino = m->number,
+		.st_rdev = device_number(m),
 		.st_blksize = 4096,
 	};
 	return 0;
@@ -29,6 +48,8 @@ static int fill_x(const struct shim_mount *m, struct statx *st)
 		.stx_mode = S_IFCHR | 0666,
 		.stx_nlink = 1,
 		.stx_ino = m->number,
+		.stx_rdev_major = major(device_number(m)),
+		.stx_rdev_minor = minor(device_number(m)),
 		.stx_blksize = 4096,
 	};
 	return 0;
@@ -46,16 +67,18 @@ static struct shim_mount *find(int dirfd, const char *path, int flags)
 
 int stat(const char *path, struct stat *st)
 {
+	char view[PATH_MAX];
 	struct shim_mount *m = shim_find(AT_FDCWD, path);
 
-	return m ? fill(m, st) : NEXT(stat)(path, st);
+	return m ? fill(m, st) : NEXT(stat)(shim_view(path, view), st);
 }
 
 int lstat(const char *path, struct stat *st)
 {
+	char view[PATH_MAX];
 	struct shim_mount *m = shim_find(AT_FDCWD, path);
 
-	return m ? fill(m, st) : NEXT(lstat)(path, st);
+	return m ? fill(m, st) : NEXT(lstat)(shim_view(path, view), st);
 }
 
 int fstat(int fd, struct stat *st)
@@ -67,16 +90,18 @@ int fstat(int fd, struct stat *st)
 
 int fstatat(int dirfd, const char *path, struct stat *st, int flags)
 {
+	char view[PATH_MAX];
 	struct shim_mount *m = find(dirfd, path, flags);
 
-	return m ? fill(m, st) : NEXT(fstatat)(dirfd, path, st, flags);
+	return m ? fill(m, st) : NEXT(fstatat)(dirfd, shim_view(path, view), st, flags);
 }
 
 int statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *st)
 {
+	char view[PATH_MAX];
 	struct shim_mount *m = find(dirfd, path, flags);
 
-	return m ? fill_x(m, st) : NEXT(statx)(dirfd, path, flags, mask, st);
+	return m ? fill_x(m, st) : NEXT(statx)(dirfd, shim_view(path, view), flags, mask, st);
 }
 
 /* The same structure on 64-bit systems. */
@@ -89,17 +114,19 @@ int fstatat64(int dirfd, const char *path, struct stat64 *st, int flags) SAME_AS
 int __xstat(int version, const char *path, struct stat *st);
 int __xstat(int version, const char *path, struct stat *st)
 {
+	char view[PATH_MAX];
 	struct shim_mount *m = shim_find(AT_FDCWD, path);
 
-	return m ? fill(m, st) : NEXT(__xstat)(version, path, st);
+	return m ? fill(m, st) : NEXT(__xstat)(version, shim_view(path, view), st);
 }
 
 int __lxstat(int version, const char *path, struct stat *st);
 int __lxstat(int version, const char *path, struct stat *st)
 {
+	char view[PATH_MAX];
 	struct shim_mount *m = shim_find(AT_FDCWD, path);
 
-	return m ? fill(m, st) : NEXT(__lxstat)(version, path, st);
+	return m ? fill(m, st) : NEXT(__lxstat)(version, shim_view(path, view), st);
 }
 
 int __fxstat(int version, int fd, struct stat *st);
@@ -113,9 +140,10 @@ int __fxstat(int version, int fd, struct stat *st)
 int __fxstatat(int version, int dirfd, const char *path, struct stat *st, int flags);
 int __fxstatat(int version, int dirfd, const char *path, struct stat *st, int flags)
 {
+	char view[PATH_MAX];
 	struct shim_mount *m = find(dirfd, path, flags);
 
-	return m ? fill(m, st) : NEXT(__fxstatat)(version, dirfd, path, st, flags);
+	return m ? fill(m, st) : NEXT(__fxstatat)(version, dirfd, shim_view(path, view), st, flags);
 }
 
 int __xstat64(int version, const char *path, struct stat *st) SAME_AS(__xstat);
@@ -133,17 +161,27 @@ static int allowed(int mode)
 
 int access(const char *path, int mode)
 {
-	return shim_find(AT_FDCWD, path) ? allowed(mode) : NEXT(access)(path, mode);
+	char view[PATH_MAX];
+
+	return shim_find(AT_FDCWD, path) ? allowed(mode)
+					 : NEXT(access)(shim_view(path, view), mode);
 }
 
 int faccessat(int dirfd, const char *path, int mode, int flags)
 {
-	return find(dirfd, path, flags) ? allowed(mode) : NEXT(faccessat)(dirfd, path, mode, flags);
+	char view[PATH_MAX];
+
+	return find(dirfd, path, flags)
+		       ? allowed(mode)
+		       : NEXT(faccessat)(dirfd, shim_view(path, view), mode, flags);
 }
 
 int euidaccess(const char *path, int mode)
 {
-	return shim_find(AT_FDCWD, path) ? allowed(mode) : NEXT(euidaccess)(path, mode);
+	char view[PATH_MAX];
+
+	return shim_find(AT_FDCWD, path) ? allowed(mode)
+					 : NEXT(euidaccess)(shim_view(path, view), mode);
 }
 
 int eaccess(const char *path, int mode) SAME_AS(euidaccess);

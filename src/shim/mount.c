@@ -21,6 +21,7 @@
 
 #include "device/process.h"
 #include "shim/shim.h"
+#include "shim/vfio.h"
 
 /* Set up before main() and constant from then on, but for what their locks guard. */
 static struct shim_mount mounts[SHIM_MAX_MOUNTS];
@@ -55,7 +56,7 @@ static bool same_path(const struct shim_mount *m, int dirfd, const char *path)
 
 	same = (path[0] == '/' || start_directory(dirfd, base, sizeof(base))) &&
 	       shim_path_absolute(base, path, absolute, sizeof(absolute)) &&
-	       !strcmp(absolute, m->path);
+	       !strcmp(shim_unview(absolute), m->path);
 	errno = saved;
 	return same;
 }
@@ -70,7 +71,8 @@ struct shim_mount *shim_find(int dirfd, const char *path)
 	slash = strrchr(path, '/');
 	base = slash ? slash + 1 : path;
 	for (uint32_t i = 0; i < num_mounts; i++) {
-		if (!strcmp(mounts[i].base, base) && same_path(&mounts[i], dirfd, path))
+		if (mounts[i].base[0] == base[0] && !strcmp(mounts[i].base, base) &&
+		    same_path(&mounts[i], dirfd, path))
 			return &mounts[i];
 	}
 	return NULL;
@@ -104,8 +106,9 @@ struct shim_mount *shim_mount_of_memfd(const char *link)
 
 /* ---- opening ---- */
 
-static int write_table(const struct dfd_desc *desc, int fd)
+int shim_write_table(const struct shim_mount *m, int fd)
 {
+	const struct dfd_desc *desc = dfd_device_desc(m->dev);
 	struct dfd_table_cursor cursor = { 0 };
 	char piece[4096];
 	off_t pos = 0;
@@ -130,7 +133,7 @@ static int make_memfd(const struct shim_mount *m)
 	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	ret = write_table(dfd_device_desc(m->dev), fd);
+	ret = shim_write_table(m, fd);
 	if (!ret)
 		return fd;
 	close(fd);
@@ -193,7 +196,7 @@ void shim_unlock(struct shim_mount *m)
 }
 
 /* The last fd is gone: put the device back into the state in which the next one finds it. */
-static void released(struct shim_mount *m)
+void shim_released(struct shim_mount *m)
 {
 	const struct dfd_desc *desc = dfd_device_desc(m->dev);
 
@@ -232,7 +235,7 @@ static int lock_for_open(struct shim_mount *m, char *path, size_t size)
 		return ret;
 	}
 	if (used && !shim_fd_any(m))
-		released(m);
+		shim_released(m);
 	snprintf(path, size, "/proc/self/fd/%d", m->memfd);
 	return 0;
 }
@@ -248,6 +251,8 @@ int shim_open(struct shim_mount *m, int flags)
 		return -ENOTDIR;
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return -EEXIST;
+	if (m->node != SHIM_DEVICE)
+		return vfio_open(m, flags);
 	ret = lock_for_open(m, path, sizeof(path));
 	if (ret)
 		return ret;
@@ -261,7 +266,7 @@ int shim_open(struct shim_mount *m, int flags)
 
 int shim_stdio_path(struct shim_mount *m, char *out, size_t size)
 {
-	int ret = lock_for_open(m, out, size);
+	int ret = m->node == SHIM_DEVICE ? lock_for_open(m, out, size) : -EINVAL;
 
 	if (!ret)
 		shim_unlock(m);
@@ -272,6 +277,7 @@ int shim_stdio_path(struct shim_mount *m, char *out, size_t size)
 
 static void fork_prepare(void)
 {
+	vfio_fork_prepare();
 	for (uint32_t i = 0; i < num_mounts; i++) {
 		pthread_mutex_lock(&mounts[i].lock);
 		if (mounts[i].dev)
@@ -286,6 +292,7 @@ static void fork_parent(void)
 			device_fork_parent(mounts[i].dev);
 		pthread_mutex_unlock(&mounts[i].lock);
 	}
+	vfio_fork_parent();
 }
 
 static void fork_child(void)
@@ -298,36 +305,86 @@ static void fork_child(void)
 		pthread_mutex_unlock(&mounts[i].lock);
 	}
 	shim_fd_forked();
+	vfio_fork_child();
 }
 
 /* ---- setting up ---- */
 
+static struct shim_mount *add_node(const char *path, enum shim_node node, const char *address)
+{
+	struct shim_mount *m = &mounts[num_mounts];
+
+	if (num_mounts == SHIM_MAX_MOUNTS ||
+	    !shim_path_absolute("/", path, m->path, sizeof(m->path)) || !m->path[0])
+		return NULL;
+	m->base = strrchr(m->path, '/') + 1;
+	m->node = node;
+	m->address = address;
+	m->memfd = -1;
+	m->number = ++num_mounts;
+	pthread_mutex_init(&m->lock, NULL);
+	return m;
+}
+
 /* What is not understood is passed over: devfd run has checked it. */
 static void add_mount(char *line)
 {
-	struct shim_mount *m = &mounts[num_mounts];
 	char *equals = strchr(line, '=');
 
-	if (!equals || num_mounts == SHIM_MAX_MOUNTS)
+	if (!equals)
 		return;
 	*equals = '\0';
-	if (!shim_path_absolute("/", line, m->path, sizeof(m->path)) || !m->path[0])
+	add_node(line, SHIM_DEVICE, equals + 1);
+}
+
+static void add_device(char *line, unsigned int number)
+{
+	char *equals = strchr(line, '='), path[SHIM_MAX_PATH];
+	struct shim_mount *group, *cdev;
+
+	if (!equals)
 		return;
-	m->base = strrchr(m->path, '/') + 1;
-	m->address = equals + 1;
-	m->number = ++num_mounts;
-	pthread_mutex_init(&m->lock, NULL);
+	*equals = '\0';
+	snprintf(path, sizeof(path), "/dev/vfio/%u", number);
+	group = add_node(path, SHIM_GROUP, NULL);
+	snprintf(path, sizeof(path), "/dev/vfio/devices/vfio%u", number);
+	cdev = add_node(path, SHIM_CDEV, equals + 1);
+	if (!group || !cdev)
+		return;
+	group->index = cdev->index = number;
+	group->device = cdev;
+	cdev->device = group;
+	cdev->name = line;
+}
+
+/* The addresses stay in the copies. */
+static char *copy_of(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value ? strdup(value) : NULL;
+}
+
+static void set_up_vfio(void)
+{
+	char *rest = copy_of(SHIM_ENV_VFIO), *line = strsep(&rest, "\n");
+
+	if (!line)
+		return;
+	shim_view_set(line);
+	add_node("/dev/vfio/vfio", SHIM_CONTAINER, NULL);
+	add_node("/dev/iommu", SHIM_IOMMUFD, NULL);
+	for (unsigned int i = 0; (line = strsep(&rest, "\n")); i++)
+		add_device(line, i);
 }
 
 __attribute__((constructor)) static void set_up(void)
 {
-	static char *lines; /* the addresses stay in there */
-	const char *env = getenv(SHIM_ENV);
-	char *rest, *line;
+	char *rest = copy_of(SHIM_ENV), *line;
 
-	rest = lines = env ? strdup(env) : NULL;
 	while ((line = strsep(&rest, "\n")))
 		add_mount(line);
+	set_up_vfio();
 	if (!num_mounts)
 		return;
 	shim_fd_adopt();

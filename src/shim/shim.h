@@ -24,6 +24,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -33,10 +34,25 @@
 
 #include "shim/env.h"
 
+struct vfio_object;
+
+/** enum shim_node - what a path stands for */
+enum shim_node {
+	SHIM_DEVICE,	/* a device: the table, and regions */
+	SHIM_CONTAINER, /* /dev/vfio/vfio */
+	SHIM_GROUP,	/* /dev/vfio/N */
+	SHIM_IOMMUFD,	/* /dev/iommu */
+	SHIM_CDEV,	/* /dev/vfio/devices/vfioN: a device, once it is bound */
+};
+
 /**
  * struct shim_mount - a path with a device behind it
  * @path: absolute, without `.`, `..` and double slashes
  * @base: its last component
+ * @node: what it stands for; only a device has what comes after @number
+ * @device: SHIM_GROUP: the device in it; SHIM_CDEV: the group that it is in
+ * @index: the number in the name, of a group or of a device's own file
+ * @name: SHIM_CDEV: as the bus names the device
  * @address: for dfd_open()
  * @number: 1 and up
  * @lock: held for every use of the members below, so for every access to the device; it also makes
@@ -50,6 +66,10 @@
 struct shim_mount {
 	char path[SHIM_MAX_PATH];
 	const char *base;
+	enum shim_node node;
+	struct shim_mount *device;
+	unsigned int index;
+	const char *name;
 	const char *address;
 	uint32_t number;
 	pthread_mutex_t lock;
@@ -62,10 +82,12 @@ struct shim_mount {
 
 /**
  * struct shim_fd - what is known about an fd of a device
+ * @object: what VFIO knows of it; NULL for a path of --at
  * @access: O_RDONLY, O_WRONLY or O_RDWR
  */
 struct shim_fd {
 	struct shim_mount *mount;
+	struct vfio_object *object;
 	int access;
 };
 
@@ -88,6 +110,13 @@ struct shim_mount *shim_mount_of_memfd(const char *name);
 int shim_lock(struct shim_mount *m);
 void shim_unlock(struct shim_mount *m);
 
+/** shim_write_table() - fill and seal the memfd of a device, locked. Return: 0 or a negative errno
+ */
+int shim_write_table(const struct shim_mount *m, int fd);
+
+/** shim_released() - put a device, locked, into the state in which the next one finds it */
+void shim_released(struct shim_mount *m);
+
 /** shim_open() - open() on a mount. Return: a new fd or a negative errno */
 int shim_open(struct shim_mount *m, int flags);
 
@@ -101,6 +130,13 @@ bool shim_fd_get(int fd, struct shim_fd *out);
 
 /** shim_fd_add() - @fd is an own opening of the memfd of a mount. Return: 0 or a negative errno */
 int shim_fd_add(int fd, struct shim_mount *m);
+
+/** shim_fd_add_object() - @fd is an own memfd of an object of VFIO. Return: 0 or a negative errno
+ */
+int shim_fd_add_object(int fd, uint32_t number);
+
+/** shim_fd_any_object() - Return: true when this process has an fd of the object */
+bool shim_fd_any_object(const struct vfio_object *object);
 
 /** shim_fd_copy() - @to, if not negative, has become a duplicate of @from. Return: @to */
 int shim_fd_copy(int from, int to);
@@ -127,6 +163,17 @@ void shim_fd_forked(void);
 void shim_low_fds_take(int *fds, size_t count);
 void shim_low_fds_release(int *fds, size_t count);
 #define SHIM_LOW_FDS 64
+
+/* ---- view.c ---- */
+
+/** shim_view() - Return: where a path of sysfs or /dev is instead, in @buf, or @path itself */
+const char *shim_view(const char *path, char buf[PATH_MAX]);
+
+/** shim_unview() - undo that in place. Return: @path */
+char *shim_unview(char *path);
+
+/** shim_view_set() - @dir holds what is there instead; it must stay valid */
+void shim_view_set(const char *dir);
 
 /* ---- access.c ---- */
 

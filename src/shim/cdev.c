@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A device: /dev/vfio/devices/vfioN, which does nothing until it is bound to an iommufd, or an fd
+ * that a group has given.
+ */
+#include <fcntl.h>
+#include <string.h>
+
+#include "abi/vfio.h"
+#include "shim/vfio.h"
+#include "util/usermem.h"
+
+/* ---- binding ---- */
+
+static int get_bind(struct vfio_device_bind_iommufd *bind, void *arg)
+{
+	const size_t minsz = offsetof(struct vfio_device_bind_iommufd, token_uuid_ptr);
+	int ret = vfio_get(bind, arg, minsz);
+
+	if (ret)
+		return ret;
+	if (bind->argsz >= sizeof(*bind) && dfd_copy_in(bind, arg, sizeof(*bind)))
+		return -EFAULT;
+	return vfio_check_tail(arg, sizeof(*bind), bind->argsz);
+}
+
+/* Tokens belong to functions with SR-IOV, of which there are none here. */
+static int find_iommufd(const struct vfio_object *o, const struct vfio_device_bind_iommufd *bind,
+			struct vfio_object **iommufd)
+{
+	if (bind->iommufd < 0 || (bind->flags & ~VFIO_DEVICE_BIND_FLAG_TOKEN) || o->by_group)
+		return -EINVAL;
+	vfio_sweep();
+	if (vfio_is_open(VFIO_GROUP, o->mount->device, NULL))
+		return -EBUSY;
+	if (o->bound)
+		return -EINVAL;
+	if (NEXT(fcntl)(bind->iommufd, F_GETFD) < 0)
+		return -EBADF;
+	*iommufd = vfio_object_of(bind->iommufd);
+	if (!*iommufd || (*iommufd)->kind != VFIO_IOMMUFD)
+		return -EBADFD;
+	return bind->flags || vfio_is_open(VFIO_DEVICE, o->mount, o) ? -EINVAL : 0;
+}
+
+static int bind_iommufd(struct vfio_object *o, void *arg)
+{
+	struct vfio_device_bind_iommufd bind = { 0 };
+	struct vfio_object *iommufd;
+	int ret = get_bind(&bind, arg);
+
+	if (!ret)
+		ret = find_iommufd(o, &bind, &iommufd);
+	if (ret)
+		return ret;
+	bind.out_devid = iommufd_next_id(iommufd);
+	if (dfd_copy_out((char *)arg + offsetof(struct vfio_device_bind_iommufd, out_devid),
+			 &bind.out_devid, sizeof(bind.out_devid)))
+		return -EFAULT;
+	vfio_hold(o, iommufd);
+	o->devid = bind.out_devid;
+	o->bound = true;
+	return 0;
+}
+
+/* ---- attaching ---- */
+
+static void detach(struct vfio_object *o)
+{
+	if (o->attached)
+		shim_space_detach(o->attached, o->mount);
+	o->attached = NULL;
+}
+
+static int replace(struct vfio_object *o, struct shim_space *space)
+{
+	struct shim_space *old = o->attached;
+	int ret;
+
+	if (old == space)
+		return 0;
+	detach(o);
+	ret = shim_space_attach(space, o->mount);
+	if (!ret)
+		o->attached = space;
+	else if (old && !shim_space_attach(old, o->mount))
+		o->attached = old;
+	return ret;
+}
+
+static int attach_pt(struct vfio_object *o, void *arg)
+{
+	struct vfio_device_attach_iommufd_pt attach = { 0 };
+	struct shim_space *space;
+	int ret = vfio_get(&attach, arg, VFIO_DEVICE_ATTACH_SIZE);
+
+	if (ret)
+		return ret;
+	if (attach.flags & ~VFIO_DEVICE_ATTACH_PASID)
+		return -EINVAL;
+	if (attach.flags)
+		return attach.argsz < sizeof(attach) ? -EINVAL : -EOPNOTSUPP;
+	space = iommufd_space(o->parent, attach.pt_id, &ret);
+	if (!space)
+		return ret;
+	ret = replace(o, space);
+	if (ret)
+		return ret;
+	attach.pt_id = iommufd_attached(o->parent, space);
+	return dfd_copy_out((char *)arg + offsetof(struct vfio_device_attach_iommufd_pt, pt_id),
+			    &attach.pt_id, sizeof(attach.pt_id));
+}
+
+static int detach_pt(struct vfio_object *o, void *arg)
+{
+	struct vfio_device_detach_iommufd_pt arg_in = { 0 };
+	int ret = vfio_get(&arg_in, arg, VFIO_DEVICE_DETACH_SIZE);
+
+	if (ret)
+		return ret;
+	if (arg_in.flags & ~VFIO_DEVICE_DETACH_PASID)
+		return -EINVAL;
+	if (arg_in.flags)
+		return arg_in.argsz < sizeof(arg_in) ? -EINVAL : -EOPNOTSUPP;
+	detach(o);
+	return 0;
+}
+
+int cdev_ioctl(struct vfio_object *o, uint32_t request, void *arg)
+{
+	if (request == VFIO_DEVICE_BIND_IOMMUFD)
+		return bind_iommufd(o, arg);
+	if (!o->bound)
+		return -EINVAL;
+	if (!o->by_group && request == VFIO_DEVICE_ATTACH_IOMMUFD_PT)
+		return attach_pt(o, arg);
+	if (!o->by_group && request == VFIO_DEVICE_DETACH_IOMMUFD_PT)
+		return detach_pt(o, arg);
+	return -ENODATA;
+}
+
+void cdev_release(struct vfio_object *o)
+{
+	if (!o->bound || vfio_is_open(VFIO_DEVICE, o->mount, o))
+		return;
+	if (!shim_lock(o->mount)) {
+		shim_released(o->mount);
+		shim_unlock(o->mount);
+	}
+	detach(o);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* /dev/vfio/N: what an IOMMU can tell apart; here always one device. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/vfio.h"
+#include "shim/vfio.h"
+#include "util/usermem.h"
+
+#define MAX_NAME 4096
+
+/* The address space of the group, NULL without one. */
+static struct shim_space *space_of(const struct vfio_object *o)
+{
+	if (!o->parent)
+		return NULL;
+	return o->parent->kind == VFIO_CONTAINER ? o->parent->space : iommufd_compat(o->parent);
+}
+
+static int get_status(const struct vfio_object *o, void *arg)
+{
+	struct vfio_group_status status = { 0 };
+	int ret = vfio_get(&status, arg, sizeof(status));
+
+	if (ret)
+		return ret;
+	status.flags = VFIO_GROUP_FLAGS_VIABLE;
+	if (o->parent)
+		status.flags |= VFIO_GROUP_FLAGS_CONTAINER_SET;
+	return dfd_copy_out(arg, &status, sizeof(status));
+}
+
+static int set_container(struct vfio_object *o, const void *arg)
+{
+	struct vfio_object *to;
+	int32_t fd;
+
+	if (dfd_copy_in(&fd, arg, sizeof(fd)))
+		return -EFAULT;
+	if (fd < 0 || NEXT(fcntl)(fd, F_GETFD) < 0)
+		return -EBADF;
+	if (o->parent)
+		return -EINVAL;
+	to = vfio_object_of(fd);
+	if (!to || (to->kind != VFIO_CONTAINER && to->kind != VFIO_IOMMUFD))
+		return -EBADFD;
+	if (to->kind == VFIO_IOMMUFD && iommufd_make_compat(to))
+		return -ENOMEM;
+	vfio_hold(o, to);
+	return 0;
+}
+
+void group_leave(struct vfio_object *o)
+{
+	if (!o->parent)
+		return;
+	if (o->parent->kind == VFIO_CONTAINER)
+		container_left(o->parent);
+	vfio_hold(o, NULL);
+}
+
+static int unset_container(struct vfio_object *o)
+{
+	if (!o->parent)
+		return -EINVAL;
+	if (o->holders)
+		return -EBUSY;
+	group_leave(o);
+	return 0;
+}
+
+/* ---- the device ---- */
+
+/* A string of the program. Return: 0, -EFAULT, or -EINVAL when it is too long */
+static int copy_name(char *to, const char *user)
+{
+	for (size_t i = 0; i < MAX_NAME; i++) {
+		if (dfd_copy_in(to + i, user + i, 1))
+			return -EFAULT;
+		if (!to[i])
+			return 0;
+	}
+	return -EINVAL;
+}
+
+/* Behind the name there may be a token, which only functions with SR-IOV have. */
+static int check_name(const struct shim_mount *m, const char *name)
+{
+	size_t len = strlen(m->name);
+
+	if (strncmp(name, m->name, len) != 0 || (name[len] && name[len] != ' '))
+		return -ENODEV;
+	return name[len] ? -EINVAL : 0;
+}
+
+static int open_device(struct vfio_object *o, struct shim_mount *m)
+{
+	struct shim_space *space = space_of(o);
+	bool first = !vfio_is_open(VFIO_DEVICE, m, NULL);
+	struct vfio_object *device = vfio_object_new(VFIO_DEVICE, m);
+	int ret;
+
+	if (!device)
+		return -ENOMEM;
+	device->by_group = true;
+	device->bound = true;
+	vfio_hold(device, o);
+	ret = first ? shim_space_attach(space, m) : 0;
+	if (ret) {
+		vfio_hold(device, NULL);
+		device->kind = VFIO_FREE;
+		return ret;
+	}
+	device->attached = space;
+	return vfio_object_fd(device, O_RDWR | O_CLOEXEC);
+}
+
+static int get_device_fd(struct vfio_object *o, const char *user)
+{
+	struct shim_mount *m = o->mount->device;
+	char name[MAX_NAME];
+	int ret = copy_name(name, user);
+
+	if (!ret)
+		ret = check_name(m, name);
+	if (!ret && !space_of(o))
+		ret = -EINVAL;
+	if (!ret)
+		ret = shim_lock(m); /* opens it */
+	if (ret)
+		return ret;
+	shim_unlock(m);
+	return open_device(o, m);
+}
+
+int group_ioctl(struct vfio_object *o, uint32_t request, void *arg)
+{
+	vfio_sweep();
+	switch (request) {
+	case VFIO_GROUP_GET_STATUS:
+		return get_status(o, arg);
+	case VFIO_GROUP_SET_CONTAINER:
+		return set_container(o, arg);
+	case VFIO_GROUP_UNSET_CONTAINER:
+		return unset_container(o);
+	case VFIO_GROUP_GET_DEVICE_FD:
+		return get_device_fd(o, arg);
+	default:
+		return -ENOTTY;
+	}
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* See the theory of operation in vfio.h. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "shim/vfio.h"
+#include "util/usermem.h"
+
+static struct vfio_object objects[VFIO_MAX_OBJECTS];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/*
+ * A child of fork() has the objects of its parent. It releases none, because a device that is
+ * elsewhere is not its own to put back.
+ */
+static bool inherited;
+
+struct vfio_object *vfio_object_number(uint64_t number)
+{
+	return number && number <= VFIO_MAX_OBJECTS ? &objects[number - 1] : NULL;
+}
+
+static uint32_t number_of(const struct vfio_object *o)
+{
+	return (uint32_t)(o - objects) + 1;
+}
+
+struct vfio_object *vfio_object_new(enum vfio_kind kind, struct shim_mount *m)
+{
+	for (uint32_t i = 0; i < VFIO_MAX_OBJECTS; i++) {
+		if (objects[i].kind == VFIO_FREE) {
+			objects[i] = (struct vfio_object){ .kind = kind, .mount = m };
+			return &objects[i];
+		}
+	}
+	return NULL;
+}
+
+struct vfio_object *vfio_object_of(int fd)
+{
+	struct shim_fd f;
+
+	return shim_fd_get(fd, &f) ? f.object : NULL;
+}
+
+bool vfio_is_open(enum vfio_kind kind, const struct shim_mount *m, const struct vfio_object *but)
+{
+	for (const struct vfio_object *o = objects; o < objects + VFIO_MAX_OBJECTS; o++) {
+		if (o->kind == kind && o->mount == m && o != but &&
+		    (kind != VFIO_DEVICE || o->bound))
+			return true;
+	}
+	return false;
+}
+
+int vfio_get(void *to, const void *user, size_t minsz)
+{
+	uint32_t size;
+
+	if (dfd_copy_in(to, user, minsz))
+		return -EFAULT;
+	memcpy(&size, to, sizeof(size));
+	return size < minsz ? -EINVAL : 0;
+}
+
+int vfio_check_tail(const void *user, size_t known, size_t size)
+{
+	for (size_t at = known; at < size;) {
+		uint8_t piece[64];
+		size_t n = size - at < sizeof(piece) ? size - at : sizeof(piece);
+
+		if (dfd_copy_in(piece, (const char *)user + at, n))
+			return -EFAULT;
+		for (size_t i = 0; i < n; i++) {
+			if (piece[i])
+				return -E2BIG;
+		}
+		at += n;
+	}
+	return 0;
+}
+
+/* ---- living and dying ---- */
+
+static void release(struct vfio_object *o)
+{
+	if (o->kind == VFIO_CONTAINER)
+		container_release(o);
+	else if (o->kind == VFIO_GROUP)
+		group_leave(o);
+	else if (o->kind == VFIO_IOMMUFD)
+		iommufd_release(o);
+	else
+		cdev_release(o);
+	vfio_hold(o, NULL);
+	o->kind = VFIO_FREE;
+}
+
+void vfio_hold(struct vfio_object *o, struct vfio_object *parent)
+{
+	struct vfio_object *old = o->parent;
+
+	if (parent)
+		parent->holders++;
+	o->parent = parent;
+	if (old && !--old->holders && !old->open)
+		release(old);
+}
+
+void vfio_sweep(void)
+{
+	for (uint32_t i = 0; i < VFIO_MAX_OBJECTS && !inherited; i++) {
+		struct vfio_object *o = &objects[i];
+
+		if (o->kind == VFIO_FREE || !o->open || shim_fd_any_object(o))
+			continue;
+		o->open = false;
+		if (!o->holders)
+			release(o);
+	}
+}
+
+void vfio_closed(void)
+{
+	int saved = errno;
+
+	if (shim_vforked())
+		return; /* the fds are the child's and the objects the parent's */
+	pthread_mutex_lock(&lock);
+	vfio_sweep();
+	pthread_mutex_unlock(&lock);
+	errno = saved;
+}
+
+/* ---- opening ---- */
+
+/* An own opening, because the access mode is one of an opening. */
+static int reopen(int fd, int flags)
+{
+	char path[32];
+	int again, ret;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = NEXT(open)(path, flags);
+	if (again < 0)
+		return -errno;
+	ret = NEXT(dup3)(again, fd, flags & O_CLOEXEC) < 0 ? -errno : 0;
+	NEXT(close)(again);
+	return ret;
+}
+
+static int fill_memfd(const struct vfio_object *o, int fd, int flags)
+{
+	int ret = o->kind == VFIO_DEVICE ? shim_write_table(o->mount, fd) : 0;
+
+	if (!ret)
+		ret = reopen(fd, flags & (O_ACCMODE | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+	if (ret)
+		return ret;
+	shim_memfd_seen(fd);
+	return shim_fd_add_object(fd, number_of(o));
+}
+
+int vfio_object_fd(struct vfio_object *o, int flags)
+{
+	int fd = memfd_create("devfd-vfio", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int ret = fd < 0 ? -errno : fill_memfd(o, fd, flags);
+
+	o->open = !ret;
+	if (!ret)
+		return fd;
+	release(o);
+	if (fd >= 0)
+		NEXT(close)(fd);
+	return ret;
+}
+
+static int new_container(struct shim_mount *m, int flags)
+{
+	struct vfio_object *o = vfio_object_new(VFIO_CONTAINER, m);
+
+	return o ? vfio_object_fd(o, flags) : -ENOMEM;
+}
+
+/* A group can be open once, and not while a device of it is used by its own file. */
+static int new_group(struct shim_mount *m, int flags)
+{
+	struct vfio_object *o;
+
+	if (vfio_is_open(VFIO_GROUP, m, NULL) || vfio_is_open(VFIO_DEVICE, m->device, NULL))
+		return -EBUSY;
+	o = vfio_object_new(VFIO_GROUP, m);
+	return o ? vfio_object_fd(o, flags) : -ENOMEM;
+}
+
+static int new_iommufd(struct shim_mount *m, int flags)
+{
+	struct vfio_object *o = vfio_object_new(VFIO_IOMMUFD, m);
+
+	if (!o)
+		return -ENOMEM;
+	o->iommufd = iommufd_new();
+	if (o->iommufd)
+		return vfio_object_fd(o, flags);
+	o->kind = VFIO_FREE;
+	return -ENOMEM;
+}
+
+static int new_device(struct shim_mount *m, int flags)
+{
+	struct vfio_object *o;
+	int ret = shim_lock(m);
+
+	if (ret)
+		return ret;
+	o = vfio_object_new(VFIO_DEVICE, m);
+	ret = o ? vfio_object_fd(o, flags) : -ENOMEM;
+	shim_unlock(m);
+	return ret;
+}
+
+int vfio_open(struct shim_mount *m, int flags)
+{
+	int ret;
+
+	pthread_mutex_lock(&lock);
+	vfio_sweep();
+	if (m->node == SHIM_CONTAINER)
+		ret = new_container(m, flags);
+	else if (m->node == SHIM_GROUP)
+		ret = new_group(m, flags);
+	else if (m->node == SHIM_IOMMUFD)
+		ret = new_iommufd(m, flags);
+	else
+		ret = new_device(m, flags);
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+/* ---- using ---- */
+
+int vfio_ioctl(struct vfio_object *o, uint32_t request, void *arg)
+{
+	static int (*const handlers[])(struct vfio_object *, uint32_t, void *) = {
+		[VFIO_CONTAINER] = container_ioctl,
+		[VFIO_GROUP] = group_ioctl,
+		[VFIO_IOMMUFD] = iommufd_ioctl,
+		[VFIO_DEVICE] = cdev_ioctl,
+	};
+	int ret = -ENODEV;
+
+	pthread_mutex_lock(&lock);
+	if (o->kind != VFIO_FREE)
+		ret = handlers[o->kind](o, request, arg);
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+int vfio_access(const struct vfio_object *o)
+{
+	return o->kind == VFIO_DEVICE && o->bound ? 0 : -EINVAL;
+}
+
+/* ---- forking ---- */
+
+void vfio_fork_prepare(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void vfio_fork_parent(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+void vfio_fork_child(void)
+{
+	inherited = true;
+	pthread_mutex_unlock(&lock);
+}

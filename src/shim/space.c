@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "shim/space.h"
+#include "util/usermem.h"
+
+#ifndef MADV_POPULATE_READ /* Linux 5.14 */
+#define MADV_POPULATE_READ  22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+const struct dfd_iova shim_space_ranges[SPACE_NUM_RANGES] = {
+	{ 0, 0xfedfffff },
+	{ 0xfef00000, 0xffffffffffff },
+};
+
+bool shim_space_in_ranges(uint64_t first, uint64_t last)
+{
+	for (int i = 0; i < SPACE_NUM_RANGES; i++) {
+		if (first >= shim_space_ranges[i].start && last <= shim_space_ranges[i].last)
+			return true;
+	}
+	return false;
+}
+
+/* ---- the memory, as a device reaches it ---- */
+
+static int map_read(void *ctx, uint64_t offset, size_t len, struct dfd_dma_token token)
+{
+	const struct space_map *map = ctx;
+	uint8_t piece[4096], *buf = len <= sizeof(piece) ? piece : malloc(len);
+	int ret = -ENOMEM;
+
+	if (buf)
+		ret = dfd_copy_in(buf, (const void *)(uintptr_t)(map->vaddr + offset), len);
+	dfd_dma_complete(token, ret, buf, len);
+	if (buf != piece)
+		free(buf);
+	return 0;
+}
+
+static int map_write(void *ctx, uint64_t offset, const void *buf, size_t len,
+		     struct dfd_dma_token token)
+{
+	const struct space_map *map = ctx;
+
+	dfd_dma_complete(token, dfd_copy_out((void *)(uintptr_t)(map->vaddr + offset), buf, len),
+			 NULL, 0);
+	return 0;
+}
+
+static const struct dfd_dma_io map_io = { .read = map_read, .write = map_write };
+
+/* As pinning does in the kernel: the pages have to be there, and are from then on. */
+static int populate(const struct space_map *map, uint64_t size)
+{
+	int advice = map->prot & DFD_DMA_WRITE ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
+	uint64_t start = map->vaddr & ~(SPACE_PAGE - 1);
+	void *addr = (void *)(uintptr_t)start;
+
+	size += map->vaddr - start;
+	if (!madvise(addr, size, advice))
+		return 0;
+	/* An older kernel tells at least whether something is mapped. */
+	if (errno == EINVAL && !msync(addr, size, MS_ASYNC))
+		return 0;
+	return -EFAULT;
+}
+
+/* ---- devices ---- */
+
+static int device_map(struct shim_mount *m, struct space_map *map)
+{
+	struct dfd_dma_map arg = {
+		.iova = map->range.start,
+		.size = map->range.last - map->range.start + 1,
+		.prot = map->prot,
+		.kind = DFD_DMA_MESSAGE,
+		.addr = (void *)(uintptr_t)map->vaddr,
+		.io = &map_io,
+		.io_ctx = map,
+	};
+	int ret = shim_lock(m);
+
+	if (ret)
+		return ret;
+	ret = dfd_dma_map(m->dev, &arg);
+	if (ret == -EOPNOTSUPP) {
+		arg.kind = DFD_DMA_ADDRESS;
+		ret = dfd_dma_map(m->dev, &arg);
+	}
+	shim_unlock(m);
+	/* A device that is only described does no DMA. */
+	return ret == -EOPNOTSUPP ? 0 : ret;
+}
+
+static void device_unmap(struct shim_mount *m, const struct space_map *map)
+{
+	if (shim_lock(m))
+		return;
+	dfd_dma_unmap(m->dev, map->range.start, map->range.last - map->range.start + 1, NULL);
+	shim_unlock(m);
+}
+
+static struct space_map *first_map(const struct shim_space *s, uint64_t from)
+{
+	return (struct space_map *)dfd_iovamap_next(&s->maps, from);
+}
+
+/* The map behind another one, or NULL. */
+static struct space_map *next_map(const struct shim_space *s, const struct space_map *map)
+{
+	return map->range.last == UINT64_MAX ? NULL : first_map(s, map->range.last + 1);
+}
+
+int shim_space_attach(struct shim_space *s, struct shim_mount *m)
+{
+	int ret = s->num_devices == SHIM_MAX_DEVICES ? -ENOMEM : 0;
+
+	for (struct space_map *map = first_map(s, 0); map && !ret; map = next_map(s, map))
+		ret = shim_space_in_ranges(map->range.start, map->range.last) ? device_map(m, map)
+									      : -EINVAL;
+	if (!ret)
+		s->devices[s->num_devices++] = m;
+	else
+		for (struct space_map *map = first_map(s, 0); map; map = next_map(s, map))
+			device_unmap(m, map);
+	return ret;
+}
+
+void shim_space_detach(struct shim_space *s, struct shim_mount *m)
+{
+	uint32_t i = 0;
+
+	while (i < s->num_devices && s->devices[i] != m)
+		i++;
+	if (i == s->num_devices)
+		return;
+	s->devices[i] = s->devices[--s->num_devices];
+	for (struct space_map *map = first_map(s, 0); map; map = next_map(s, map))
+		device_unmap(m, map);
+}
+
+/* ---- maps ---- */
+
+int shim_space_map(struct shim_space *s, uint64_t iova, uint64_t vaddr, uint64_t size,
+		   uint32_t prot)
+{
+	struct space_map *map = calloc(1, sizeof(*map));
+	uint32_t done = 0;
+	int ret;
+
+	if (!map)
+		return -ENOMEM;
+	*map = (struct space_map){ { iova, iova + (size - 1) }, vaddr, prot };
+	ret = dfd_iovamap_add(&s->maps, &map->range);
+	if (ret) {
+		free(map);
+		return ret;
+	}
+	ret = populate(map, size);
+	while (!ret && done < s->num_devices) {
+		ret = device_map(s->devices[done], map);
+		done += !ret;
+	}
+	if (!ret)
+		return 0;
+	while (done)
+		device_unmap(s->devices[--done], map);
+	dfd_iovamap_remove(&s->maps, &map->range);
+	free(map);
+	return ret;
+}
+
+uint64_t shim_space_unmap(struct shim_space *s, uint64_t first, uint64_t last)
+{
+	struct space_map *map;
+	uint64_t bytes = 0;
+
+	while ((map = first_map(s, first)) && map->range.start <= last) {
+		for (uint32_t i = 0; i < s->num_devices; i++)
+			device_unmap(s->devices[i], map);
+		dfd_iovamap_remove(&s->maps, &map->range);
+		bytes += map->range.last - map->range.start + 1;
+		free(map);
+	}
+	return bytes;
+}
+
+void shim_space_free(struct shim_space *s)
+{
+	if (!s)
+		return;
+	shim_space_unmap(s, 0, UINT64_MAX);
+	dfd_iovamap_clear(&s->maps, NULL, NULL);
+	free(s->allowed);
+	free(s);
+}

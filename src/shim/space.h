@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An address space for DMA: what a program has mapped, for all devices that are attached.
+ *
+ * Theory of operation: the map is kept here and given to each device. A device reaches the memory
+ * by a copy that the kernel makes, so an address that has gone is an error of that DMA and not a
+ * signal. Devices that take pointers only, such as those of the kernel's VFIO, get the address.
+ */
+#ifndef SHIM_SPACE_H
+#define SHIM_SPACE_H
+
+#include "shim/shim.h"
+#include "util/iovamap.h"
+
+#define SPACE_PAGE	 UINT64_C(4096)
+#define SPACE_PAGE_SIZES (SPACE_PAGE | UINT64_C(1) << 21 | UINT64_C(1) << 30)
+#define SPACE_MAX_MAPS	 65535u
+
+/* What a PC's IOMMU translates: 48 bits, but for the place that messages of interrupts go to. */
+#define SPACE_NUM_RANGES 2
+extern const struct dfd_iova shim_space_ranges[SPACE_NUM_RANGES];
+
+/** struct space_map - memory of the program at an IOVA; @range comes first */
+struct space_map {
+	struct dfd_iova range;
+	uint64_t vaddr;
+	uint32_t prot;
+};
+
+/** struct shim_space - @id: in an iommufd; @attach_id: what devices see they are attached to */
+struct shim_space {
+	struct dfd_iovamap maps;
+	struct shim_mount *devices[SHIM_MAX_DEVICES];
+	uint32_t num_devices;
+	uint32_t id;
+	uint32_t attach_id;
+	struct dfd_iova *allowed;
+	uint32_t num_allowed;
+	struct shim_space *next;
+};
+
+/** shim_space_attach() - let a device use it. Return: 0, -EINVAL where a map is out of its reach,
+ * ... */
+int shim_space_attach(struct shim_space *s, struct shim_mount *m);
+void shim_space_detach(struct shim_space *s, struct shim_mount *m);
+
+/** shim_space_map() - Return: 0, -EEXIST, -EFAULT for memory that is not there, -ENOMEM, ... */
+int shim_space_map(struct shim_space *s, uint64_t iova, uint64_t vaddr, uint64_t size,
+		   uint32_t prot);
+
+/** shim_space_unmap() - what touches @first to @last. Return: bytes */
+uint64_t shim_space_unmap(struct shim_space *s, uint64_t first, uint64_t last);
+
+/** shim_space_free() - without devices */
+void shim_space_free(struct shim_space *s);
+
+/** shim_space_in_ranges() - Return: true when @first to @last can be translated */
+bool shim_space_in_ranges(uint64_t first, uint64_t last);
+
+#endif

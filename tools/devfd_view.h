@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The part of sysfs and of /dev that programs look for VFIO's devices in, as a directory tree. */
+#ifndef TOOLS_DEVFD_VIEW_H
+#define TOOLS_DEVFD_VIEW_H
+
+#include <stddef.h>
+
+struct dfd_device;
+
+/** view_name() - Return: @text as a PCI function is named, in @out, or NULL if it is none */
+const char *view_name(const char *text, char out[16]);
+
+/** view_start() - make the tree; it goes when this process, or what it executes, has ended.
+ * Return: 0 or a code for exit()
+ */
+int view_start(char *dir, size_t size);
+
+/** view_add() - add device @number, under the name of a PCI function. Return: 0 or an exit code */
+int view_add(const char *dir, const char *name, unsigned int number, struct dfd_device *dev);
+
+#endif
