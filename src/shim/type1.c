@@ -124,7 +124,7 @@ int type1_unmap(struct shim_space *s, bool v2, void *arg)
 		if (!unmap.size || ((unmap.iova | unmap.size) & (SPACE_PAGE - 1)))
 			return -EINVAL;
 		if (unmap.size - 1 > UINT64_MAX - unmap.iova)
-			return -EINVAL;
+			return -EOVERFLOW;
 		last = unmap.iova + (unmap.size - 1);
 	}
 	ret = unmap_range(s, v2, unmap.iova, last, &unmap.size);

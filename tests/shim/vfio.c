@@ -111,6 +111,8 @@ static void maps(int container)
 	WANT(-EINVAL, unmap(container, 0x10000, 0, 0));
 	WANT(-EINVAL, unmap(container, 0x10000, SIZE, 1u << 9));
 	WANT(-EINVAL, unmap(container, 0x10000, SIZE, VFIO_DMA_UNMAP_FLAG_ALL));
+	WANT(-EOVERFLOW, map(container, UINT64_MAX - 0xfff, memory, 0x2000, RW));
+	WANT(-EOVERFLOW, unmap(container, UINT64_MAX - 0xfff, 0x2000, 0));
 	WANT(0, unmap(container, 0x40000, SIZE, 0));
 	WANT(SIZE, unmap(container, 0x8000, 0x10000, 0));
 	WANT(0, unmap(container, 0x8000, 0x10000, 0));
