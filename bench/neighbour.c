@@ -320,7 +320,7 @@ int main(int argc, char **argv)
 
 	(void)argv;
 	bench_must(bench_pin(0), "pinning");
-	rig_start(&rig, 0, false);
+	rig_start(&rig, 2, 0, false);
 	dev = rig_open(&rig, 0, ",ring=off,twin=off");
 	if (argc > 1)
 		rc = check(&rig, dev);

@@ -126,6 +126,7 @@ static struct dfd_device *model_new(void)
 /** struct server - what the child is to do; the sockets listen before there is a child */
 struct server {
 	int fds[RIG_DEVICES];
+	unsigned int devices;
 	bool poll;
 };
 
@@ -137,7 +138,7 @@ static void serve(void *ctx)
 	bench_must(!dfd_server_new(&srv), "making a server");
 	if (s->poll)
 		bench_must(!dfd_server_set_poll(srv, true), "polling");
-	for (int i = 0; i < RIG_DEVICES; i++)
+	for (unsigned int i = 0; i < s->devices; i++)
 		bench_must(!dfd_server_add_fd(srv, model_new(), s->fds[i], NULL), "serving");
 	while (!dfd_server_wait(srv, -1))
 		;
@@ -154,25 +155,26 @@ static int listen_at(const char *path)
 	return fd;
 }
 
-void rig_start(struct rig *rig, unsigned int core, bool poll)
+void rig_start(struct rig *rig, unsigned int devices, unsigned int core, bool poll)
 {
-	struct server server = { .poll = poll };
+	struct server server = { .devices = devices, .poll = poll };
 
+	rig->devices = devices;
 	strcpy(rig->dir, "/tmp/devfd-bench-XXXXXX");
 	bench_must(mkdtemp(rig->dir), "making a directory");
-	for (int i = 0; i < RIG_DEVICES; i++) {
-		snprintf(rig->paths[i], sizeof(rig->paths[i]), "%s/%d", rig->dir, i);
+	for (unsigned int i = 0; i < devices; i++) {
+		snprintf(rig->paths[i], sizeof(rig->paths[i]), "%s/%u", rig->dir, i);
 		server.fds[i] = listen_at(rig->paths[i]);
 	}
 	rig->pid = bench_child(core, serve, &server);
-	for (int i = 0; i < RIG_DEVICES; i++)
+	for (unsigned int i = 0; i < devices; i++)
 		close(server.fds[i]);
 }
 
 void rig_end(struct rig *rig)
 {
 	bench_end(rig->pid);
-	for (int i = 0; i < RIG_DEVICES; i++)
+	for (unsigned int i = 0; i < rig->devices; i++)
 		unlink(rig->paths[i]);
 	rmdir(rig->dir);
 }

@@ -18,17 +18,18 @@
 #define RIG_INFLIGHT 8u
 #define RIG_IOVA     UINT64_C(0x10000000)
 #define RIG_MAX	     (1u << 20)
-#define RIG_DEVICES  2
+#define RIG_DEVICES  2 /* at most */
 
 /** struct rig - a server process; @paths: of its devices */
 struct rig {
 	pid_t pid;
+	unsigned int devices;
 	char dir[32];
 	char paths[RIG_DEVICES][64];
 };
 
-/** rig_start() - @core: for the server; @poll: it polls instead of sleeping */
-void rig_start(struct rig *rig, unsigned int core, bool poll);
+/** rig_start() - @devices: that it serves; @core: for it; @poll: it polls instead of sleeping */
+void rig_start(struct rig *rig, unsigned int devices, unsigned int core, bool poll);
 void rig_end(struct rig *rig);
 
 /** rig_open() - a device of the server, by messages alone; @options: of the address */

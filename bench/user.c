@@ -149,18 +149,20 @@ static void raw_run_twice(void *ctx, unsigned int rounds)
 	raw_run(ctx, 2 * rounds);
 }
 
-/** struct place - who runs where, and how it waits */
+/** struct place - who runs where, how it waits, and how many devices the server has */
 struct place {
 	const char *name;
+	unsigned int devices;
 	unsigned int core;
 	bool busy;
 	double goal;
 };
 
 static const struct place places[] = {
-	{ "one core", 0, false, 1.08 },
-	{ "two cores", 1, false, 0 },
-	{ "two cores, busy-poll", 1, true, 1.08 },
+	{ "one core", 1, 0, false, 1.08 },
+	{ "one core, two devices", 2, 0, false, 0 },
+	{ "two cores", 1, 1, false, 0 },
+	{ "two cores, busy-poll", 1, 1, true, 1.08 },
 };
 
 static void compare(const char *what, const struct place *p, struct dfd_device *dev,
@@ -193,7 +195,7 @@ static void measure_place(const struct place *p)
 	struct dfd_device *dev;
 	struct rig rig;
 
-	rig_start(&rig, p->core, p->busy);
+	rig_start(&rig, p->devices, p->core, p->busy);
 	dev = rig_open(&rig, 0, p->busy ? ",ring=off,poll" : ",ring=off,twin=off");
 	compare("read a register", p, dev, &rig, read_register, &read);
 	compare("write a register", p, dev, &rig, write_register, &write);
@@ -284,7 +286,7 @@ static void measure_dma(void)
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	bench_must(map.addr != MAP_FAILED, "mmap");
 	bench_title("the device reads memory by message, 8 in flight, two cores");
-	rig_start(&rig, 1, false);
+	rig_start(&rig, 1, 1, false);
 	dev = rig_open(&rig, 0, ",ring=off,twin=off");
 	bench_must(!dfd_dma_map(dev, &map), "mapping");
 	bench_must(!dfd_irq_enable(dev, 0, 1), "enabling an interrupt");
