@@ -7,11 +7,11 @@
  * calls dfd_server_service(). A client that leaves, in whatever way, leaves the device reset, with
  * its interrupts off and nothing mapped, to the next one.
  *
- * A client is a stranger: it can do to the device what a driver can, and nothing to the server, with
- * two exceptions that decide who may connect (@mode of dfd_server_add()). Linux has no way to let go
- * of a file that cannot block, so a client with a file system of its own (FUSE) can hold the server
- * up with a file of that. And a client that was given memory of a region keeps it mapped after it
- * has left.
+ * A client is a stranger: it can do to the device what a driver can, and nothing to the server,
+ * with two exceptions that decide who may connect (@mode of dfd_server_add()). Linux has no way to
+ * let go of a file that cannot block, so a client with a file system of its own (FUSE) can hold the
+ * server up with a file of that. And a client that was given memory of a region keeps it mapped
+ * after it has left.
  *
  * Not thread-safe, except for dfd_server_stop().
  */

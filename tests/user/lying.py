@@ -159,7 +159,8 @@ class Between:
                 data, fds, _, _ = socket.recv_fds(server, 1 << 21, 16)
                 if not data:
                     break
-                if self.second and struct.unpack_from("<H", data, 2)[0] == wire.VERSION:
+                # Long data can look like a header in the middle; only the answer has an fd.
+                if self.second and fds and struct.unpack_from("<H", data, 2)[0] == wire.VERSION:
                     fds = [self.stand_between(*fds)]
                 if second == self.second:
                     if self.answers == self.which and self.spoil:
