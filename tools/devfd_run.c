@@ -96,7 +96,7 @@ static int copy_address(char **out, const char *text)
 static int add_device(struct run *run, const char *text)
 {
 	const char *equals = strchr(text, '=');
-	char *out = run->names[run->devices], name[16];
+	char *out, name[16];
 
 	if (!equals)
 		return tool_fail(TOOL_USAGE,
@@ -106,6 +106,7 @@ static int add_device(struct run *run, const char *text)
 	if (run->devices == SHIM_MAX_DEVICES)
 		return tool_fail(TOOL_USAGE, "--device %s: at most %u devices", text,
 				 SHIM_MAX_DEVICES);
+	out = run->names[run->devices];
 	snprintf(name, sizeof(name), "%.*s", (int)(equals - text), text);
 	if (equals - text > 15 || !view_name(name, out))
 		return tool_fail(TOOL_USAGE,

@@ -112,13 +112,12 @@ static int destroy(struct vfio_object *o, void *arg)
 	const struct iommu_destroy *a = arg;
 	struct shim_space **at = &o->iommufd->spaces, *s;
 
-	for (; *at; at = &(*at)->next) {
-		if ((*at)->num_devices && (*at)->attach_id == a->id)
+	for (; (s = *at); at = &s->next) {
+		if (s->num_devices && s->attach_id == a->id)
 			return -EBUSY;
-		if ((*at)->id == a->id)
+		if (s->id == a->id)
 			break;
 	}
-	s = *at;
 	if (!s)
 		return -ENOENT;
 	if (s->num_devices)

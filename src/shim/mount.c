@@ -367,7 +367,8 @@ static char *copy_of(const char *variable)
 
 static void set_up_vfio(void)
 {
-	char *rest = copy_of(SHIM_ENV_VFIO), *line = strsep(&rest, "\n");
+	static char *kept;
+	char *rest = kept = copy_of(SHIM_ENV_VFIO), *line = strsep(&rest, "\n");
 
 	if (!line)
 		return;
@@ -380,7 +381,8 @@ static void set_up_vfio(void)
 
 __attribute__((constructor)) static void set_up(void)
 {
-	char *rest = copy_of(SHIM_ENV), *line;
+	static char *kept;
+	char *rest = kept = copy_of(SHIM_ENV), *line;
 
 	while ((line = strsep(&rest, "\n")))
 		add_mount(line);

@@ -48,7 +48,9 @@ struct vfio_object *vfio_object_of(int fd)
 
 bool vfio_is_open(enum vfio_kind kind, const struct shim_mount *m, const struct vfio_object *but)
 {
-	for (const struct vfio_object *o = objects; o < objects + VFIO_MAX_OBJECTS; o++) {
+	for (unsigned int i = 0; i < VFIO_MAX_OBJECTS; i++) {
+		const struct vfio_object *o = &objects[i];
+
 		if (o->kind == kind && o->mount == m && o != but &&
 		    (kind != VFIO_DEVICE || o->bound))
 			return true;
