@@ -8,10 +8,11 @@
  * its interrupts off and nothing mapped, to the next one.
  *
  * A client is a stranger: it can do to the device what a driver can, and nothing to the server,
- * with two exceptions that decide who may connect (@mode of dfd_server_add()). Linux has no way to
- * let go of a file that cannot block, so a client with a file system of its own (FUSE) can hold the
- * server up with a file of that. And a client that was given memory of a region keeps it mapped
- * after it has left.
+ * with three exceptions that decide who may connect (@mode of dfd_server_add()). Linux has no way
+ * to let go of a file that cannot block, so a client with a file system of its own (FUSE) can hold
+ * the server up with a file of that. A server of one device can be held up by a client that fills a
+ * blocking eventfd in the very moment in which it is signalled. And a client that was given memory
+ * of a region keeps it mapped after it has left.
  *
  * Not thread-safe, except for dfd_server_stop().
  */

@@ -122,6 +122,18 @@ static int watch_device(struct export *e)
 	return work == -EOPNOTSUPP ? 0 : work;
 }
 
+/*
+ * A client can fill its eventfd just when it is signalled. That must not hold up the client of
+ * another device. A server of one device does without, since asynchronous I/O delays the end of a
+ * killed process by 30 ms, in which its sockets still take what nobody will read: QEMU 11.1 aborts
+ * when a server ends like that.
+ */
+static void protect_each_other(struct dfd_server *srv)
+{
+	if (!srv->signaller.ctx)
+		dfd_signaller_start(&srv->signaller);
+}
+
 /* @fd is closed on failure. */
 static int export_new(struct dfd_server *srv, struct dfd_device *dev, int fd, const char *name,
 		      struct user_place *place, struct dfd_error *err)
@@ -155,6 +167,8 @@ static int export_new(struct dfd_server *srv, struct dfd_device *dev, int fd, co
 		export_free(e);
 		return ret;
 	}
+	if (srv->exports)
+		protect_each_other(srv);
 	e->next = srv->exports;
 	srv->exports = e;
 	return 0;

@@ -283,7 +283,6 @@ int dfd_server_new(struct dfd_server **out)
 	if (!srv)
 		return -ENOMEM;
 	srv->patience = usual_patience;
-	dfd_signaller_start(&srv->signaller);
 	srv->ticks.kind = SOURCE_TICK;
 	srv->stops.kind = SOURCE_STOP;
 	srv->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

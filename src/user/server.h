@@ -69,6 +69,7 @@ struct export
  * @ticking: the clock is on
  * @polls: see dfd_server_set_poll()
  * @looked: when the epoll fd was asked last
+ * @signaller: started when there is a second device
  */
 struct dfd_server {
 	int epoll_fd, timer_fd, stop_fd;
