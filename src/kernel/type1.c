@@ -159,6 +159,7 @@ static int type1_maps_left(struct space *s, uint64_t *left)
 	return ret;
 }
 
+/* The kernel writes to @bitmap. NOLINTNEXTLINE(readability-non-const-parameter) */
 static int type1_dirty(struct space *s, bool on, uint64_t iova, uint64_t size, uint64_t *bitmap)
 {
 	struct {

@@ -51,8 +51,9 @@ bool vfio_is_open(enum vfio_kind kind, const struct shim_mount *m, const struct 
 	for (unsigned int i = 0; i < VFIO_MAX_OBJECTS; i++) {
 		const struct vfio_object *o = &objects[i];
 
-		if (o->kind == kind && o->mount == m && o != but &&
-		    (kind != VFIO_DEVICE || o->bound))
+		if (but && o == but)
+			continue;
+		if (o->kind == kind && o->mount == m && (kind != VFIO_DEVICE || o->bound))
 			return true;
 	}
 	return false;
