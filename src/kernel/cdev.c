@@ -133,21 +133,14 @@ static int make_space(const struct kernel_target *t, struct space *s, struct dfd
 int cdev_open(const struct kernel_target *t, enum kernel_via via, bool bound,
 	      struct kernel_link *link, struct dfd_error *err)
 {
-	struct space *s = space_find(t);
-	bool first = !s;
+	const struct space *s = space_find(t);
 	int ret = open_device(t, link, err);
 
 	if (ret)
 		return ret;
 	if (s && s->group_fd >= 0)
 		return explain_bind(t, -EBUSY, err);
-	if (first)
-		s = space_new(t, via);
-	if (!s)
-		return dfd_error_set(err, -ENOMEM, "%s: out of memory", t->address);
-	link->space = s;
-	s->users++;
-	ret = first ? make_space(t, s, err) : 0;
+	ret = space_join(t, via, make_space, &link->space, err);
 	if (!ret && !bound)
 		ret = bind_device(t, link, err);
 	return ret ? ret : attach(t, link, err);

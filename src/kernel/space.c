@@ -65,7 +65,8 @@ struct space *space_find(const struct kernel_target *t)
 	return NULL;
 }
 
-struct space *space_new(const struct kernel_target *t, enum kernel_via via)
+/* Without files and users, in the list. */
+static struct space *space_new(const struct kernel_target *t, enum kernel_via via)
 {
 	struct space *s = calloc(1, sizeof(*s));
 
@@ -82,6 +83,22 @@ struct space *space_new(const struct kernel_target *t, enum kernel_via via)
 	s->next = list;
 	list = s;
 	return s;
+}
+
+int space_join(const struct kernel_target *t, enum kernel_via via,
+	       int (*make)(const struct kernel_target *t, struct space *s, struct dfd_error *err),
+	       struct space **out, struct dfd_error *err)
+{
+	struct space *s = space_find(t);
+	bool is_new = !s;
+
+	if (is_new)
+		s = space_new(t, via);
+	*out = s;
+	if (!s)
+		return dfd_error_set(err, -ENOMEM, "%s: out of memory", t->address);
+	s->users++;
+	return is_new ? make(t, s, err) : 0;
 }
 
 static void forget(struct mapping *m)

@@ -87,8 +87,16 @@ void spaces_unlock(void);
 /** space_find() - Return: the space of a group in this process, or NULL; spaces are locked */
 struct space *space_find(const struct kernel_target *t);
 
-/** space_new() - a space without files and users, in the list. Return: NULL when memory is short */
-struct space *space_new(const struct kernel_target *t, enum kernel_via via);
+/**
+ * space_join() - one more device in the space of its group
+ * @make: opens the files of a space that is new
+ * @out: receives the space, also on failure; give it back with space_put(), unless it is NULL
+ *
+ * Spaces are locked. Return: 0, -ENOMEM, or as @make.
+ */
+int space_join(const struct kernel_target *t, enum kernel_via via,
+	       int (*make)(const struct kernel_target *t, struct space *s, struct dfd_error *err),
+	       struct space **out, struct dfd_error *err);
 
 /**
  * space_put() - a device has been closed, or could not be opened
