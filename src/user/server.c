@@ -56,11 +56,9 @@ void server_say(const struct export *e, enum dfd_serve_level level, const char *
 	e->srv->line(e->srv->line_ctx, level, text);
 }
 
-/* Each time the bell of a ring is rung makes an event. */
 int server_poll(struct dfd_server *srv, int fd, struct source *source)
 {
-	const uint32_t once = source->kind == SOURCE_RING ? EPOLLET : 0;
-	struct epoll_event event = { .events = EPOLLIN | once, .data.ptr = source };
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = source };
 
 	return epoll_ctl(srv->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }

@@ -2,12 +2,11 @@
 /*
  * Rings, from the loop's side.
  *
- * Theory of operation: a ring is asleep, and its client wakes the loop by the eventfd, or it is
+ * Theory of operation: a ring is asleep, and its client wakes the loop by the bell, or it is
  * awake, in a list, and looked at without sleeping. It is awake from a request on until none has
  * come for a while.
  */
 #include <sched.h>
-#include <sys/epoll.h>
 
 #include "user/server.h"
 
@@ -26,9 +25,6 @@ void rings_forget(struct export *e)
 	if (*at)
 		*at = e->next_awake;
 	e->ring_awake = false;
-	/* The client has the eventfd too, so closing it would not be enough. */
-	if (e->ring_polled && !e->srv->polls)
-		epoll_ctl(e->srv->epoll_fd, EPOLL_CTL_DEL, e->session.ring.bell, NULL);
 	e->ring_polled = false;
 }
 
