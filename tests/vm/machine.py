@@ -9,12 +9,13 @@ On the second it reports, one line each, so that nothing comes between:
     note NAME: TEXT         something for the host to look at
     host COMMAND ID         a QMP command to run with "id", such as device_del
     kill NAME               kill -9 of a process: "qemu", or one of those that run() was given
-    call NAME               a function that run() was given, with QEMU's monitor
+    call NAME               a function that run() was given, with QEMU's process and monitor
     done                    the guest has come to its end
 """
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -23,6 +24,7 @@ QEMU = "qemu-system-x86_64"
 QEMU_ARM64 = "qemu-system-aarch64"
 LIMIT = 120  # seconds for one boot
 TICK = 0.05
+SETTLE = 5  # seconds at most until a server has answered everything
 
 # TCG always: a /dev/kvm that is there may hang. No default devices and no option ROMs, which cost
 # seconds. Without no_timer_check a kernel on a busy host may see its timer fail and panic. A kernel
@@ -89,7 +91,33 @@ class Qmp:
 
     def send(self, command, **arguments):
         message = {"execute": command, "arguments": arguments}
-        self.socket.sendall(json.dumps(message).encode() + b"\n")
+        try:
+            self.socket.sendall(json.dumps(message).encode() + b"\n")
+        except BrokenPipeError:
+            pass  # QEMU has ended, which is told by its status
+
+
+def state(process):
+    """One letter, as ps has it."""
+    with open(f"/proc/{process.pid}/stat") as f:
+        return f.read().rpartition(")")[2].split()[0]
+
+
+def cut(qemu, server):
+    """kill -9 of a server of a running QEMU, at a moment when no request of QEMU's is unread.
+
+    A request that is unread resets the connection, and over that QEMU 11.1 aborts: it sets an error
+    twice. So QEMU is stopped until the server has answered everything and sleeps.
+    """
+    qemu.send_signal(signal.SIGSTOP)
+    end = time.monotonic() + SETTLE
+    asleep = 0
+    while asleep < 3 and time.monotonic() < end:
+        asleep = asleep + 1 if state(qemu) == "T" and state(server) == "S" else 0
+        time.sleep(0.005)
+    server.kill()
+    server.wait()
+    qemu.send_signal(signal.SIGCONT)
 
 
 # Files are named relative to the folder of the boot, QEMU's working directory: the path of a socket
@@ -114,12 +142,14 @@ def follow(processes, functions, boot, limit):
             report = Reader(boot.folder / where)
         for line in report.lines() if report else []:
             wish = boot.take(line)
-            if wish and wish[0] == "kill":
-                processes[wish[1]].kill()
+            if wish and wish[0] == "kill" and wish[1] != "qemu":
+                cut(process, processes[wish[1]])
+            elif wish and wish[0] == "kill":
+                process.kill()
             elif wish:
                 qmp = qmp or Qmp(boot.folder / "qmp")
                 if wish[0] == "call":
-                    functions[wish[1]](qmp)
+                    functions[wish[1]](process, qmp)
                 else:
                     qmp.send(wish[1], id=wish[2])
         if ended:

@@ -38,9 +38,9 @@ class Test:
         self.lives.append(server)
         return server.description(id=f"life-{number}", bus=f"rp{number}")
 
-    def next(self, qmp):
+    def next(self, process, qmp):
         """The power goes, and comes back with the disk in another slot."""
-        self.lives[-1].cut()
+        machine.cut(process, self.lives[-1].process)
         qmp.send("device_add", **self.begin())
 
     def run(self):

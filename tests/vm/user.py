@@ -58,11 +58,6 @@ class Server:
     def device(self, **where):
         return as_option(self.description(**where))
 
-    def cut(self):
-        """Ends it as a loss of power does."""
-        self.process.kill()
-        self.process.wait()
-
     def problem(self):
         """Why it is not there any more, or None."""
         status = self.process.poll()
