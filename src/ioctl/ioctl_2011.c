@@ -12,7 +12,6 @@
 #include <devfd/ioctl.h>
 
 #include "ioctl/ioctl.h"
-#include "util/eventfd.h"
 #include "util/usermem.h"
 
 /** struct argument - a copy of what the caller's pointer @user points to */
@@ -189,18 +188,30 @@ static const struct dfd_irq *find_irq(struct dfd_device *dev, int32_t index)
 	return index < 0 ? NULL : dfd_desc_irq(dfd_device_desc(dev), (uint32_t)index);
 }
 
-/* An eventfd, or -1 for none. */
-static bool valid_eventfd(int32_t fd)
-{
-	return fd == -1 || (fd >= 0 && dfd_is_eventfd(fd));
-}
-
 /* 2011 knows only -EINVAL, also for what has no unmasking. */
 static int set_irqs(struct dfd_device *dev, const struct dfd_irq_set *set)
 {
 	int ret = dfd_set_irqs(dev, set);
 
 	return ret == -ENOTTY ? -EINVAL : ret;
+}
+
+/* Give vectors the caller's eventfds; -1 is none. */
+static int route(struct dfd_device *dev, uint32_t action, uint32_t index, int32_t *fds,
+		 uint32_t count)
+{
+	int ret = 0;
+
+	for (uint32_t i = 0; i < count && !ret; i++)
+		ret = fds[i] < -1 ? -EINVAL : 0;
+	if (ret || ioctl_take_eventfds(fds, count))
+		return -EINVAL;
+	ret = set_irqs(dev, &(struct dfd_irq_set){ .flags = action | DFD_IRQ_DATA_EVENTFD,
+						   .index = index,
+						   .count = count,
+						   .fds = fds });
+	ioctl_drop_eventfds(fds, count);
+	return ret;
 }
 
 /* Turn an index off altogether, so that another can be used. Off already is as good. */
@@ -217,17 +228,13 @@ static int disable(struct dfd_device *dev, uint32_t index)
 
 static int set_irq_eventfd(struct dfd_device *dev, struct argument *arg)
 {
-	const int32_t fd = arg->pair[1];
-	const struct dfd_irq_set set = {
-		.flags = DFD_IRQ_ACTION_TRIGGER | DFD_IRQ_DATA_EVENTFD,
-		.index = (uint32_t)arg->pair[0],
-		.count = 1,
-		.fds = &fd,
-	};
+	const uint32_t index = (uint32_t)arg->pair[0];
 
-	if (!find_irq(dev, arg->pair[0]) || !valid_eventfd(fd))
+	if (!find_irq(dev, arg->pair[0]))
 		return -EINVAL;
-	return fd == -1 ? disable(dev, set.index) : set_irqs(dev, &set);
+	if (arg->pair[1] == -1)
+		return disable(dev, index);
+	return route(dev, DFD_IRQ_ACTION_TRIGGER, index, &arg->pair[1], 1);
 }
 
 static int unmask_irq(struct dfd_device *dev, struct argument *arg)
@@ -243,17 +250,9 @@ static int unmask_irq(struct dfd_device *dev, struct argument *arg)
 
 static int set_unmask_irq_eventfd(struct dfd_device *dev, struct argument *arg)
 {
-	const int32_t fd = arg->pair[1];
-	const struct dfd_irq_set set = {
-		.flags = DFD_IRQ_ACTION_UNMASK | DFD_IRQ_DATA_EVENTFD,
-		.index = (uint32_t)arg->pair[0],
-		.count = 1,
-		.fds = &fd,
-	};
-
-	if (!find_irq(dev, arg->pair[0]) || !valid_eventfd(fd))
+	if (!find_irq(dev, arg->pair[0]))
 		return -EINVAL;
-	return set_irqs(dev, &set);
+	return route(dev, DFD_IRQ_ACTION_UNMASK, (uint32_t)arg->pair[0], &arg->pair[1], 1);
 }
 
 /*
@@ -263,26 +262,18 @@ static int set_unmask_irq_eventfd(struct dfd_device *dev, struct argument *arg)
 static int set_eventfds(struct dfd_device *dev, uint32_t index, const struct argument *arg)
 {
 	const struct dfd_desc *desc = dfd_device_desc(dev);
-	int32_t fds[DFD_MAX_IRQ_COUNT];
-	const struct dfd_irq_set set = {
-		.flags = DFD_IRQ_ACTION_TRIGGER | DFD_IRQ_DATA_EVENTFD,
-		.index = index,
-		.count = dfd_desc_vectors(desc, index),
-		.fds = fds,
-	};
-	int32_t n = arg->word;
+	const uint32_t count = dfd_desc_vectors(desc, index);
+	int32_t fds[DFD_MAX_IRQ_COUNT], n = arg->word;
 	int ret;
 
-	if (dfd_desc_bus(desc) != DFD_BUS_PCI || n < 0 || (uint32_t)n > set.count)
+	if (dfd_desc_bus(desc) != DFD_BUS_PCI || n < 0 || (uint32_t)n > count)
 		return -EINVAL;
 	if (!n)
 		return disable(dev, index);
 	memset(fds, 0xff, sizeof(fds));
 	ret = dfd_copy_in(fds, (const char *)arg->user + sizeof(n), (size_t)n * sizeof(*fds));
-	for (int32_t i = 0; i < n && !ret; i++)
-		ret = valid_eventfd(fds[i]) ? 0 : -EINVAL;
 	if (!ret)
-		ret = set_irqs(dev, &set);
+		ret = route(dev, DFD_IRQ_ACTION_TRIGGER, index, fds, count);
 	/* A positive answer: the machine has no room for so many, and nothing was set. */
 	return ret > 0 ? -EINVAL : ret;
 }

@@ -7,13 +7,11 @@
  * fit the call succeeds, argsz says how much is needed and there is no chain.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "abi/vfio.h"
 #include "ioctl/ioctl.h"
-#include "util/eventfd.h"
 #include "util/usermem.h"
 
 /* What the kernel's first version of struct vfio_device_info ended with. */
@@ -274,19 +272,6 @@ static bool has_action(const struct dfd_desc *desc, const struct vfio_irq_set *s
 	}
 }
 
-/* Any negative number means none. Return: 0, -EBADF or -EINVAL as eventfd_ctx_fdget() */
-static int check_eventfds(int32_t *fds, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-core.*): all @count have been copied in */
-		if (fds[i] < 0)
-			fds[i] = -1;
-		else if (!dfd_is_eventfd(fds[i]))
-			return fcntl(fds[i], F_GETFD) < 0 ? -EBADF : -EINVAL;
-	}
-	return 0;
-}
-
 static int set_irqs(struct dfd_device *dev, void *user)
 {
 	const struct dfd_desc *desc = dfd_device_desc(dev);
@@ -307,15 +292,18 @@ static int set_irqs(struct dfd_device *dev, void *user)
 	if (!has_action(desc, &set))
 		return -ENOTTY;
 	if (set.flags & VFIO_IRQ_SET_DATA_EVENTFD)
-		ret = check_eventfds(data.fds, set.count);
+		ret = ioctl_take_eventfds(data.fds, set.count);
 	if (ret)
 		return ret;
-	return dfd_set_irqs(dev, &(struct dfd_irq_set){ .flags = set.flags,
-							.index = set.index,
-							.start = set.start,
-							.count = set.count,
-							.fds = data.fds,
-							.bools = data.bools });
+	ret = dfd_set_irqs(dev, &(struct dfd_irq_set){ .flags = set.flags,
+						       .index = set.index,
+						       .start = set.start,
+						       .count = set.count,
+						       .fds = data.fds,
+						       .bools = data.bools });
+	if (set.flags & VFIO_IRQ_SET_DATA_EVENTFD)
+		ioctl_drop_eventfds(data.fds, set.count);
+	return ret;
 }
 
 _Static_assert(VFIO_IRQ_SET_DATA_EVENTFD == DFD_IRQ_DATA_EVENTFD &&

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -11,6 +12,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -164,12 +167,66 @@ static void test_user_memory(void **state)
 	munmap(map, page);
 }
 
+/* Another process: the same addresses and numbers mean other memory and other fds. */
+static void test_another_process(void **state)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *map =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int ready[2], fd, status;
+	struct dfd_caller caller;
+	char mine[8] = "parent.";
+
+	(void)state;
+	assert_int_equal(pipe(ready), 0);
+	memcpy(map, mine, sizeof(mine));
+	caller.pid = fork();
+	if (!caller.pid) {
+		memcpy(map, "child..", 8);
+		munmap(map + page, page);
+		fd = fcntl(eventfd(0, 0), F_DUPFD, 100);
+		if (write(ready[1], &fd, sizeof(fd)) == sizeof(fd))
+			pause();
+		_exit(1);
+	}
+	caller.pidfd = (int)syscall(SYS_pidfd_open, caller.pid, 0);
+	assert_int_equal(read(ready[0], &fd, sizeof(fd)), sizeof(fd));
+	assert_int_equal(dfd_user_fd(fd), -EBADF);
+
+	dfd_call_from(&caller);
+	assert_int_equal(dfd_copy_in(mine, map, 8), 0);
+	assert_string_equal(mine, "child..");
+	assert_int_equal(dfd_copy_out(map + 8, "reply..", 8), 0);
+	assert_int_equal(dfd_copy_in(mine, map + page - 4, 8), -EFAULT);
+	assert_int_equal(dfd_copy_out(map + page, mine, 1), -EFAULT);
+	assert_int_equal(dfd_user_fd(fd + 1), -EBADF);
+	assert_int_equal(dfd_user_fd(-1), -EBADF);
+	fd = dfd_user_fd(fd);
+	assert_true(dfd_is_eventfd(fd));
+	dfd_user_fd_done(fd);
+	assert_false(dfd_is_eventfd(fd));
+	dfd_call_from(NULL);
+
+	assert_string_equal(map, "parent.");
+	assert_int_equal(map[8], 0);
+	kill(caller.pid, SIGKILL);
+	waitpid(caller.pid, &status, 0);
+	dfd_call_from(&caller);
+	assert_int_equal(dfd_copy_in(mine, map, 8), -EFAULT);
+	dfd_call_from(NULL);
+	munmap(map, 2 * page);
+	close(caller.pidfd);
+	close(ready[0]);
+	close(ready[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_eventfds),
 		cmocka_unit_test(test_signal_never_blocks),
 		cmocka_unit_test(test_user_memory),
+		cmocka_unit_test(test_another_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
