@@ -96,6 +96,9 @@ _devfd() {
 	if ((COMP_CWORD == 1)); then
 		verbs=$(devfd help 2>/dev/null | sed -n 's/^  \([a-z]*\) .*/\1/p')
 		COMPREPLY=($(compgen -W "$verbs --help --version" -- "$word"))
+	elif [[ $COMP_LINE == "devfd run "* && ($word == --view=* || $COMP_LINE == *"--view $word") ]]; then
+		COMPREPLY=($(compgen -W "mount paths" -- "${word#--view=}"))
+		return
 	elif [[ $word == *=* ]]; then
 		_devfd_addresses "${word%%=*}=" "${word#*=}"
 	elif [[ $COMP_LINE =~ ^devfd\ (bind|unbind|restore)\  ]]; then
@@ -103,7 +106,7 @@ _devfd() {
 	elif [[ $COMP_LINE == "devfd serve "* && $word == -* ]]; then
 		COMPREPLY=($(compgen -W "--socket --mode --once --poll --log --help" -- "$word"))
 	elif [[ $word == -* ]]; then
-		COMPREPLY=($(compgen -W "--device --at --verbose --help --" -- "$word"))
+		COMPREPLY=($(compgen -W "--device --at --view --verbose --help --" -- "$word"))
 	elif [[ $COMP_LINE == "devfd serve "* && $COMP_LINE != *"--socket $word" ]]; then
 		_devfd_addresses "" "$word"
 	else

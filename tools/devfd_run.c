@@ -26,7 +26,9 @@ struct run {
 	char names[SHIM_MAX_DEVICES][16]; /* of PCI functions */
 	char *behind[SHIM_MAX_DEVICES];
 	unsigned int devices;
+	enum { VIEW_BEST, VIEW_MOUNT, VIEW_PATHS } way;
 	char view[PATH_MAX];
+	bool mounted;
 	bool verbose;
 };
 
@@ -44,6 +46,9 @@ static int usage(FILE *out)
 	      "  --device NAME=ADDRESS\n"
 	      "                     put a device behind VFIO; NAME is such as 0000:00:04.0\n"
 	      "  --at PATH=ADDRESS  put a device at a path, which need not exist\n"
+	      "  --view mount|paths\n"
+	      "                     how the program comes to see what --device puts into sysfs:\n"
+	      "                     mounted for it, or by its calls of the C library\n"
 	      "  -v, --verbose      say what is put where\n"
 	      "  --help             this text\n",
 	      out);
@@ -171,6 +176,27 @@ static int show_devices(struct run *run)
 	return ret;
 }
 
+/* Mounted where the system allows that, so that everybody sees it. */
+static int mount_view(struct run *run)
+{
+	int ret = run->way == VIEW_PATHS ? -ENOTSUP : view_mount(run->view);
+
+	if (ret < 0 && run->way == VIEW_MOUNT)
+		return tool_fail(TOOL_FAILED, "--view=mount: %s; --view=paths needs no mount",
+				 strerror(-ret));
+	run->mounted = !ret;
+	if (ret > 0 || !run->verbose)
+		return ret > 0 ? ret : 0;
+	if (!ret)
+		fprintf(stderr, "devfd run: the view of sysfs is mounted\n");
+	else
+		fprintf(stderr,
+			"devfd run: the view of sysfs is %s, for calls of the C library%s%s\n",
+			run->view, run->way == VIEW_PATHS ? "" : "; mounting it: ",
+			run->way == VIEW_PATHS ? "" : strerror(-ret));
+	return 0;
+}
+
 /* ---- what to run it with ---- */
 
 /* Installed, the library has its place relative to ours; built, too. */
@@ -255,8 +281,16 @@ static int set_devices(const struct run *run)
 	int ret = run->count ? set_lines(SHIM_ENV, "", others ? others : "", put_paths, run) : 0;
 
 	if (!ret && run->devices)
-		ret = set_lines(SHIM_ENV_VFIO, run->view, "", put_devices, run);
+		ret = set_lines(SHIM_ENV_VFIO, run->mounted ? "" : run->view, "", put_devices, run);
 	return ret;
+}
+
+static int choose_view(struct run *run, const char *text)
+{
+	if (strcmp(text, "mount") != 0 && strcmp(text, "paths") != 0)
+		return tool_fail(TOOL_USAGE, "--view %s: is neither \"mount\" nor \"paths\"", text);
+	run->way = *text == 'm' ? VIEW_MOUNT : VIEW_PATHS;
+	return 0;
 }
 
 /* ---- running ---- */
@@ -272,6 +306,8 @@ static int run_program(struct run *run, char **argv)
 		ret = program_check(argv[0], path, sizeof(path));
 	if (!ret)
 		ret = show_devices(run);
+	if (!ret && run->devices)
+		ret = mount_view(run);
 	if (!ret)
 		ret = set_devices(run);
 	if (!ret)
@@ -288,6 +324,7 @@ int devfd_run(int argc, char **argv)
 	static const struct option longs[] = {
 		{ "at", required_argument, NULL, 256 },
 		{ "device", required_argument, NULL, 258 },
+		{ "view", required_argument, NULL, 259 },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 257 },
 		{ 0 },
@@ -302,6 +339,8 @@ int devfd_run(int argc, char **argv)
 			ret = add_at(&run, optarg);
 		else if (c == 258)
 			ret = add_device(&run, optarg);
+		else if (c == 259)
+			ret = choose_view(&run, optarg);
 		else if (c == 257)
 			return usage(stdout);
 		else if (c == 'v')

@@ -212,6 +212,20 @@ static void put_config(struct view *v, struct dfd_device *dev)
 		put_bytes(v, path, bytes, len);
 }
 
+/* A device that is near to none of the processors is near to all. */
+static void put_cpus(struct view *v)
+{
+	char text[256] = "0\n";
+	int fd = open("/sys/devices/system/cpu/online", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	if (n > 0)
+		text[n] = '\0';
+	if (fd >= 0)
+		close(fd);
+	attribute(v, "local_cpulist", "%s", text);
+}
+
 static void put_function(struct view *v, struct dfd_device *dev)
 {
 	const struct dfd_desc *desc = dfd_device_desc(dev);
@@ -223,10 +237,16 @@ static void put_function(struct view *v, struct dfd_device *dev)
 	attribute(v, "numa_node", "-1\n");
 	attribute(v, "enable", "1\n");
 	attribute(v, "driver_override", "vfio-pci\n");
-	attribute(v, "local_cpulist", "0\n");
+	attribute(v, "power_state", "D0\n");
+	attribute(v, "msi_bus", "1\n");
+	attribute(v, "dma_mask_bits", "64\n");
+	attribute(v, "consistent_dma_mask_bits", "64\n");
 	attribute(v, "max_link_speed", "Unknown\n");
-	if (dfd_desc_flags(desc) & DFD_DEVICE_RESET)
+	put_cpus(v);
+	if (dfd_desc_flags(desc) & DFD_DEVICE_RESET) {
 		attribute(v, "reset", "%s", "");
+		attribute(v, "reset_method", "device_specific\n");
+	}
 }
 
 /* ---- how functions, groups and drivers hang together ---- */
@@ -245,6 +265,9 @@ static void put_links(struct view *v)
 	put_link(v, "../../../bus/pci/drivers/vfio-pci", "%s/driver", v->device);
 	snprintf(to, sizeof(to), "../../../kernel/iommu_groups/%u", v->number);
 	put_link(v, to, "%s/iommu_group", v->device);
+	put_link(v, "../../../class/iommu/dmar0", "%s/iommu", v->device);
+	snprintf(to, sizeof(to), "../../../../%s", v->device + strlen("sys/"));
+	put_link(v, to, "sys/class/iommu/dmar0/devices/%s", name);
 	snprintf(to, sizeof(to), "../../%s/vfio-dev/vfio%u", v->device + strlen("sys/"), v->number);
 	put_link(v, to, "sys/class/vfio-dev/vfio%u", v->number);
 }
@@ -269,6 +292,7 @@ static void put_vfio(struct view *v)
 
 static void put_machine(struct view *v)
 {
+	put(v, "", "dev/iommu");
 	put(v, "", "dev/vfio/vfio");
 	put(v, "", "sys/bus/pci/drivers/vfio-pci/new_id");
 	put(v, "", "sys/bus/pci/drivers/vfio-pci/bind");

@@ -18,4 +18,12 @@ int view_start(char *dir, size_t size);
 /** view_add() - add device @number, under the name of a PCI function. Return: 0 or an exit code */
 int view_add(const char *dir, const char *name, unsigned int number, struct dfd_device *dev);
 
+/**
+ * view_mount() - mount the tree over /sys and /dev, for this process and what it starts
+ *
+ * Return: 0, a negative errno when the system does not allow that and nothing has changed, or an
+ * exit code.
+ */
+int view_mount(const char *dir);
+
 #endif

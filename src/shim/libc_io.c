@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -154,6 +155,36 @@ ssize_t preadv64v2(int fd, const struct iovec *iov, int count, off64_t off, int 
 ssize_t pwritev64v2(int fd, const struct iovec *iov, int count, off64_t off, int flags)
 	SAME_AS(pwritev2);
 
+/* ---- from file to file: not with a device, as the kernel says of those that it cannot splice ----
+ */
+
+static bool one_is_device(int fd, int other)
+{
+	struct shim_fd f;
+
+	return shim_fd_get(fd, &f) || shim_fd_get(other, &f);
+}
+
+ssize_t sendfile(int out, int in, off_t *off, size_t len)
+{
+	return one_is_device(in, out) ? shim_result(-EINVAL) : NEXT(sendfile)(out, in, off, len);
+}
+
+ssize_t splice(int in, off64_t *in_off, int out, off64_t *out_off, size_t len, unsigned int flags)
+{
+	return one_is_device(in, out) ? shim_result(-EINVAL)
+				      : NEXT(splice)(in, in_off, out, out_off, len, flags);
+}
+
+ssize_t copy_file_range(int in, off64_t *in_off, int out, off64_t *out_off, size_t len,
+			unsigned int flags)
+{
+	return one_is_device(in, out) ? shim_result(-EINVAL)
+				      : NEXT(copy_file_range)(in, in_off, out, out_off, len, flags);
+}
+
+ssize_t sendfile64(int out, int in, off64_t *off, size_t len) SAME_AS(sendfile);
+
 /* ---- what programs built with _FORTIFY_SOURCE call ---- */
 
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t room);
@@ -219,3 +250,12 @@ int ioctl(int fd, unsigned long request, ...)
 		return NEXT(ioctl)(fd, request, arg);
 	return (int)shim_result(shim_ioctl(&f, (uint32_t)request, arg));
 }
+
+/* ---- names that libc has for itself and exports all the same ---- */
+
+ALSO(__read, read);
+ALSO(__write, write);
+ALSO(__lseek, lseek);
+ALSO(__pread64, pread);
+ALSO(__pwrite64, pwrite);
+ALSO(__close, close);

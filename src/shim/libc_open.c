@@ -165,3 +165,11 @@ int fcntl(int fd, int command, ...)
 }
 
 int fcntl64(int fd, int command, ...) SAME_AS(fcntl);
+
+/* ---- names that libc has for itself and exports all the same ---- */
+
+ALSO(__open, open);
+ALSO(__open64, open);
+ALSO(_IO_fopen, fopen);
+ALSO(__dup2, dup2);
+ALSO(__fcntl, fcntl);

@@ -78,6 +78,11 @@ struct shim_mount *shim_find(int dirfd, const char *path)
 	return NULL;
 }
 
+bool shim_any(void)
+{
+	return num_mounts;
+}
+
 struct shim_mount *shim_mount_number(uint32_t number)
 {
 	return number && number <= num_mounts ? &mounts[number - 1] : NULL;

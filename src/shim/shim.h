@@ -96,6 +96,9 @@ struct shim_fd {
 /** shim_find() - Return: the mount at a path as openat() takes it, or NULL */
 struct shim_mount *shim_find(int dirfd, const char *path);
 
+/** shim_any() - Return: true when there is a device at all */
+bool shim_any(void);
+
 /** shim_mount_number() - Return: the mount of that number, or NULL */
 struct shim_mount *shim_mount_number(uint32_t number);
 
@@ -172,6 +175,12 @@ const char *shim_view(const char *path, char buf[PATH_MAX]);
 /** shim_unview() - undo that in place. Return: @path */
 char *shim_unview(char *path);
 
+/** shim_unview_bytes() - the same for what has no end. Return: bytes that are left */
+size_t shim_unview_bytes(char *text, size_t len);
+
+/** shim_view_start() - Return: bytes of @path before what the program knows as the path */
+size_t shim_view_start(const char *path);
+
 /** shim_view_set() - @dir holds what is there instead; it must stay valid */
 void shim_view_set(const char *dir);
 
@@ -202,6 +211,9 @@ void *shim_next(_Atomic(void *) *cache, const char *name);
 
 /* On 64-bit systems, which this library is for, the names with 64 are the same functions. */
 #define SAME_AS(name) __attribute__((alias(#name)))
+
+/* A name that no header declares, for a function of the same file. */
+#define ALSO(name, target) __asm__(".globl " #name "\n\t.set " #name ", " #target)
 
 /** shim_result() - turn a negative errno into -1 and errno */
 static inline ssize_t shim_result(ssize_t ret)

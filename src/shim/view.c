@@ -70,9 +70,26 @@ const char *shim_view(const char *path, char buf[PATH_MAX])
 	return path;
 }
 
+size_t shim_view_start(const char *path)
+{
+	bool in_view = view && path && !strncmp(path, view, view_len) && path[view_len] == '/';
+
+	return in_view ? view_len : 0;
+}
+
 char *shim_unview(char *path)
 {
-	if (view && path && !strncmp(path, view, view_len) && path[view_len] == '/')
-		memmove(path, path + view_len, strlen(path + view_len) + 1);
+	size_t start = shim_view_start(path);
+
+	if (start)
+		memmove(path, path + start, strlen(path + start) + 1);
 	return path;
+}
+
+size_t shim_unview_bytes(char *text, size_t len)
+{
+	if (!view || len <= view_len || memcmp(text, view, view_len) != 0 || text[view_len] != '/')
+		return len;
+	memmove(text, text + view_len, len - view_len);
+	return len - view_len;
 }
