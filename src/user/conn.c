@@ -243,48 +243,72 @@ size_t conn_begin_bulk(struct conn *c, size_t fixed, const uint8_t **rest)
 	return have - front;
 }
 
-static int receive(struct conn *c, int flags)
+/* One call when something is there. */
+static int receive_bytes(struct conn *c, int flags, unsigned int looks)
+{
+	ssize_t n;
+
+	do
+		n = recv(c->fd, c->in.data + c->in.end, c->in.room - c->in.end, flags);
+	while (n < 0 && errno == EAGAIN && --looks);
+	if (n < 0)
+		return -errno;
+	c->in.end += (size_t)n;
+	return n != 0;
+}
+
+static int receive_with_fds(struct conn *c, int flags, unsigned int looks)
 {
 	union {
 		char bytes[CMSG_SPACE(CONN_MAX_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} control;
-	struct iovec iov;
+	struct iovec iov = { c->in.data + c->in.end, c->in.room - c->in.end };
 	struct msghdr msg = { .msg_iov = &iov,
 			      .msg_iovlen = 1,
 			      .msg_control = control.bytes,
 			      .msg_controllen = sizeof(control.bytes) };
-	size_t from;
+	size_t from = c->in.end;
 	ssize_t n;
 	int ret;
 
-	if (c->bulk.left)
-		return receive_bulk(c);
-	if (!buf_reserve(&c->in, wanted(c)))
-		return -ENOMEM;
-	iov = (struct iovec){ c->in.data + c->in.end, c->in.room - c->in.end };
-	n = recvmsg(c->fd, &msg, flags | MSG_CMSG_CLOEXEC);
+	do
+		n = recvmsg(c->fd, &msg, flags | MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EAGAIN && --looks);
 	if (n < 0)
 		return -errno;
-	from = c->in.end;
 	c->in.end += (size_t)n;
 	ret = keep_fds(c, &msg, from);
 	return ret ? ret : n != 0;
 }
 
-int conn_receive(struct conn *c)
+static int receive(struct conn *c, int flags, unsigned int looks)
+{
+	if (c->bulk.left)
+		return receive_bulk(c);
+	if (!buf_reserve(&c->in, wanted(c)))
+		return -ENOMEM;
+	return c->fdless ? receive_bytes(c, flags, looks) : receive_with_fds(c, flags, looks);
+}
+
+int conn_look(struct conn *c, unsigned int looks)
 {
 	int ret;
 
 	do
-		ret = receive(c, MSG_DONTWAIT);
+		ret = receive(c, MSG_DONTWAIT, looks);
 	while (ret == -EINTR);
 	return ret;
 }
 
+int conn_receive(struct conn *c)
+{
+	return conn_look(c, 1);
+}
+
 int conn_receive_wait(struct conn *c)
 {
-	return receive(c, 0);
+	return receive(c, 0, 1);
 }
 
 int conn_next(struct conn *c, struct message *m)

@@ -55,6 +55,8 @@ struct conn_bulk {
  * @bulk: receives the rest of a message elsewhere, as long as @left is not 0
  * @events: what the owner polls for, 0 before it does
  * @held: the owner leaves messages in @in until others have left
+ * @fdless: no message that is waited for may have fds, so they are not asked for, which is cheaper;
+ *          should some come, the kernel closes them
  */
 struct conn {
 	int fd;
@@ -71,7 +73,7 @@ struct conn {
 	size_t tail_len;
 	struct conn_bulk bulk;
 	uint32_t events;
-	bool held;
+	bool held, fdless;
 };
 
 /**
@@ -101,6 +103,9 @@ void conn_finish(struct conn *c);
  * lost, -ENOMEM, or what recvmsg() says.
  */
 int conn_receive(struct conn *c);
+
+/** conn_look() - as conn_receive(), but @looks times while there is nothing */
+int conn_look(struct conn *c, unsigned int looks);
 
 /**
  * conn_receive_wait() - as conn_receive(), but sleeps on a socket that is blocking

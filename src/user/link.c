@@ -255,15 +255,9 @@ static bool serves_twin(const struct link *l)
 /* Sleep, or look for a while. Return: as conn_receive(), also -EINTR */
 static int receive(struct link *l)
 {
-	int ret = -EAGAIN;
-
 	if (conn_queued(&l->conn) || l->conn.held || serves_twin(l))
 		return link_receive(&l->conn);
-	if (!l->polls)
-		return conn_receive_wait(&l->conn);
-	for (int i = 0; i < LOOKS && ret == -EAGAIN; i++)
-		ret = conn_receive(&l->conn);
-	return ret;
+	return l->polls ? conn_look(&l->conn, LOOKS) : conn_receive_wait(&l->conn);
 }
 
 /* Return: 1 with the answer, or why the link has failed. */
@@ -307,6 +301,13 @@ static int answered(struct message *reply, struct message *out)
 	return ret;
 }
 
+/* Fds come with nothing else that a server may send. */
+static bool answer_has_fds(uint16_t command)
+{
+	return command == USER_VERSION || command == USER_REGION_INFO ||
+	       command == USER_REGION_IO_FDS;
+}
+
 int link_call(struct link *l, const struct call *call, struct message *reply)
 {
 	struct user_header head = { .id = l->next_id++, .command = call->command };
@@ -315,6 +316,7 @@ int link_call(struct link *l, const struct call *call, struct message *reply)
 
 	if (l->failed)
 		return l->failed;
+	l->conn.fdless = !answer_has_fds(call->command);
 	ret = conn_put(&l->conn, head, call->fixed, call->fixed_len, call->data, call->len,
 		       call->fds, call->num_fds);
 	if (ret)

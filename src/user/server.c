@@ -8,7 +8,9 @@
  * the others. Once a second clients are looked at that have begun something and do not go on.
  *
  * A server that polls asks each client and each device in turn, and the epoll fd, which then has
- * the listening sockets and the clock only, once in many rounds.
+ * the listening sockets and the clock only, once in many rounds. A lone client with a device that
+ * has nothing of its own to do is asked some times in a row, with nothing in between: what happens
+ * there is time by which a request is seen later.
  *
  * A server of one device whose client keeps it busy, and whose device has nothing of its own to do,
  * sleeps in the receive itself, which saves the system call that says what happened. Nobody else
@@ -33,8 +35,10 @@
 #include "device/device.h"
 #include "user/server.h"
 
-#define MAX_EVENTS  32
-#define POLL_ROUNDS 256
+#define MAX_EVENTS 32
+/* A server that polls asks the epoll fd after so many looks, all but a lone client after these. */
+#define POLL_LOOKS  256u
+#define ALONE_LOOKS 8u
 #define SECOND	    UINT64_C(1000000000)
 /* After that time with rings whoever has called gets control again. */
 #define RING_TURN UINT64_C(1000000)
@@ -162,7 +166,8 @@ static int wait_for_events(struct dfd_server *srv, int timeout_ms)
 	return ret;
 }
 
-static void ask_all(struct dfd_server *srv)
+/* Return: how often it has looked, about */
+static unsigned int ask_all(struct dfd_server *srv)
 {
 	if (srv->awake)
 		rings_look(srv, user_now());
@@ -173,16 +178,28 @@ static void ask_all(struct dfd_server *srv)
 		if (!e->failed)
 			serve_device(e);
 	}
+	return 1;
 }
 
-/* Is there one client, with more to say by the socket probably, and nothing else to do? */
+/* Is there one client, with one thing to listen to, and nothing to do before it says more? */
 static bool alone(const struct dfd_server *srv)
 {
 	const struct export *e = srv->exports;
 
-	return e && !e->next && e->has_client && e->busy && e->events == EPOLLIN &&
-	       e->session.agreed && !e->session.ring.shared && !conn_queued(&e->session.twin) &&
-	       !e->session.bells.open && !e->session.slots_used && dfd_device_quiet(e->target.dev);
+	return e && !e->next && e->has_client && e->events == EPOLLIN && e->session.agreed &&
+	       !e->session.ring.shared && !conn_queued(&e->session.twin) &&
+	       !(srv->polls && session_has_twin(&e->session)) && !e->session.bells.open &&
+	       !e->session.slots_used && dfd_device_quiet(e->target.dev);
+}
+
+static unsigned int ask_one(struct export *e)
+{
+	int ret = conn_look(&e->session.conn, ALONE_LOOKS);
+
+	if (ret == -EAGAIN)
+		return ALONE_LOOKS;
+	client_answer(e, ret);
+	return 1;
 }
 
 static int wait_for_one(struct dfd_server *srv)
@@ -219,11 +236,11 @@ int dfd_server_wait(struct dfd_server *srv, int timeout_ms)
 {
 	int ret;
 
-	for (int i = 0; srv->polls && i < POLL_ROUNDS; i++)
-		ask_all(srv);
+	for (unsigned int i = 0; srv->polls && i < POLL_LOOKS;)
+		i += alone(srv) ? ask_one(srv->exports) : ask_all(srv);
 	if (srv->polls)
 		return wait_for_events(srv, 0);
-	if (timeout_ms < 0 && alone(srv))
+	if (timeout_ms < 0 && alone(srv) && srv->exports->busy)
 		return wait_for_one(srv);
 	ret = wait_for_events(srv, srv->awake ? 0 : timeout_ms);
 	return ret || !timeout_ms ? ret : look_for_a_turn(srv);

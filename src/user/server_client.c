@@ -64,10 +64,11 @@ static void set_interest(struct export *e, bool more)
 		event.events |= EPOLLIN;
 	if (more || conn_queued(c))
 		event.events |= EPOLLOUT;
-	if (event.events == e->events || e->srv->polls)
+	if (event.events == e->events)
 		return;
 	e->events = event.events;
-	epoll_ctl(e->srv->epoll_fd, EPOLL_CTL_MOD, c->fd, &event);
+	if (!e->srv->polls)
+		epoll_ctl(e->srv->epoll_fd, EPOLL_CTL_MOD, c->fd, &event);
 }
 
 /* It is in the epoll fd of the server until the session closes it. */
