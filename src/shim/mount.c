@@ -187,17 +187,17 @@ int shim_lock(struct shim_mount *m)
 {
 	int ret = 0;
 
-	pthread_mutex_lock(&m->lock);
+	shim_mutex_lock(&m->lock);
 	if (!m->served)
 		ret = start(m);
 	if (ret)
-		pthread_mutex_unlock(&m->lock);
+		shim_mutex_unlock(&m->lock);
 	return ret;
 }
 
 void shim_unlock(struct shim_mount *m)
 {
-	pthread_mutex_unlock(&m->lock);
+	shim_mutex_unlock(&m->lock);
 }
 
 /* The last fd is gone: put the device back into the state in which the next one finds it. */
@@ -228,7 +228,7 @@ static int lock_for_open(struct shim_mount *m, char *path, size_t size)
 	bool used;
 	int ret;
 
-	pthread_mutex_lock(&m->lock);
+	shim_mutex_lock(&m->lock);
 	if (m->dev && shim_memfd_inode(m->memfd) != m->inode) {
 		m->dev = NULL;
 		m->served = false;
@@ -236,7 +236,7 @@ static int lock_for_open(struct shim_mount *m, char *path, size_t size)
 	used = m->dev;
 	ret = m->served ? 0 : start(m);
 	if (ret) {
-		pthread_mutex_unlock(&m->lock);
+		shim_mutex_unlock(&m->lock);
 		return ret;
 	}
 	if (used && !shim_fd_any(m))
@@ -284,7 +284,7 @@ static void fork_prepare(void)
 {
 	vfio_fork_prepare();
 	for (uint32_t i = 0; i < num_mounts; i++) {
-		pthread_mutex_lock(&mounts[i].lock);
+		shim_mutex_lock(&mounts[i].lock);
 		if (mounts[i].dev)
 			device_fork_prepare(mounts[i].dev);
 	}
@@ -295,7 +295,7 @@ static void fork_parent(void)
 	for (uint32_t i = 0; i < num_mounts; i++) {
 		if (mounts[i].dev)
 			device_fork_parent(mounts[i].dev);
-		pthread_mutex_unlock(&mounts[i].lock);
+		shim_mutex_unlock(&mounts[i].lock);
 	}
 	vfio_fork_parent();
 }
@@ -307,7 +307,7 @@ static void fork_child(void)
 			device_fork_child(mounts[i].dev);
 		/* Started again when the device is used; most children only execute a program. */
 		mounts[i].served = false;
-		pthread_mutex_unlock(&mounts[i].lock);
+		shim_mutex_unlock(&mounts[i].lock);
 	}
 	shim_fd_forked();
 	vfio_fork_child();

@@ -132,9 +132,9 @@ void vfio_closed(void)
 
 	if (shim_vforked())
 		return; /* the fds are the child's and the objects the parent's */
-	pthread_mutex_lock(&lock);
+	shim_mutex_lock(&lock);
 	vfio_sweep();
-	pthread_mutex_unlock(&lock);
+	shim_mutex_unlock(&lock);
 	errno = saved;
 }
 
@@ -229,7 +229,7 @@ int vfio_open(struct shim_mount *m, int flags)
 {
 	int ret;
 
-	pthread_mutex_lock(&lock);
+	shim_mutex_lock(&lock);
 	vfio_sweep();
 	if (m->node == SHIM_CONTAINER)
 		ret = new_container(m, flags);
@@ -239,7 +239,7 @@ int vfio_open(struct shim_mount *m, int flags)
 		ret = new_iommufd(m, flags);
 	else
 		ret = new_device(m, flags);
-	pthread_mutex_unlock(&lock);
+	shim_mutex_unlock(&lock);
 	return ret;
 }
 
@@ -255,10 +255,10 @@ int vfio_ioctl(struct vfio_object *o, uint32_t request, void *arg)
 	};
 	int ret = -ENODEV;
 
-	pthread_mutex_lock(&lock);
+	shim_mutex_lock(&lock);
 	if (o->kind != VFIO_FREE)
 		ret = handlers[o->kind](o, request, arg);
-	pthread_mutex_unlock(&lock);
+	shim_mutex_unlock(&lock);
 	return ret;
 }
 
@@ -271,16 +271,16 @@ int vfio_access(const struct vfio_object *o)
 
 void vfio_fork_prepare(void)
 {
-	pthread_mutex_lock(&lock);
+	shim_mutex_lock(&lock);
 }
 
 void vfio_fork_parent(void)
 {
-	pthread_mutex_unlock(&lock);
+	shim_mutex_unlock(&lock);
 }
 
 void vfio_fork_child(void)
 {
 	inherited = true;
-	pthread_mutex_unlock(&lock);
+	shim_mutex_unlock(&lock);
 }

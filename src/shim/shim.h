@@ -197,6 +197,12 @@ int shim_ioctl(const struct shim_fd *f, uint32_t request, void *arg);
 /** shim_map() - where to map instead: @fd and @off are replaced. Return: 0 or a negative errno */
 int shim_map(const struct shim_fd *f, size_t len, int prot, int flags, int *fd, off_t *off);
 
+/* ---- lock.c ---- */
+
+/** shim_mutex_lock() - pthread_mutex_lock() with the signals of this thread blocked; may nest */
+void shim_mutex_lock(pthread_mutex_t *mutex);
+void shim_mutex_unlock(pthread_mutex_t *mutex);
+
 /* ---- libc.c ---- */
 
 /** shim_next() - Return: the definition of a function that this library replaces */
