@@ -48,10 +48,12 @@ int dfd_dma_limits(struct dfd_device *dev, struct dfd_dma_limits *out);
 /**
  * dfd_dirty_start() - have the IOMMU, or who pins the memory, keep account of what is written
  *
- * For all devices that share the address space. A kernel that cannot tell what was written says
- * that all of it was. A device that keeps account itself: dfd_dma_logging_start().
+ * For all devices that share the address space. A container says of memory that is pinned that all
+ * of it was written; an iommufd knows the pages where the IOMMU does, and otherwise there is no
+ * account to be had. A device that keeps account itself: dfd_dma_logging_start().
  *
- * Return: 0; -EOPNOTSUPP where that cannot be had, such as with an iommufd; what the kernel says.
+ * Return: 0; -EOPNOTSUPP where nobody keeps it, with the reason for dfd_device_watch_log(); what
+ * the kernel says.
  */
 int dfd_dirty_start(struct dfd_device *dev);
 
@@ -68,6 +70,15 @@ int dfd_dirty_stop(struct dfd_device *dev);
  * dfd_dirty_start().
  */
 int dfd_dirty_get(struct dfd_device *dev, uint64_t iova, uint64_t size, uint64_t *bitmap);
+
+/**
+ * dfd_dirty_peek() - the same, and the next call tells it once more
+ *
+ * Costs less where the memory is unmapped next.
+ *
+ * Return: as dfd_dirty_get(); -EOPNOTSUPP also from a container.
+ */
+int dfd_dirty_peek(struct dfd_device *dev, uint64_t iova, uint64_t size, uint64_t *bitmap);
 
 #ifdef __cplusplus
 }

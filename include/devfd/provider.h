@@ -37,6 +37,9 @@ struct dfd_doorbell {
 	uint64_t value;
 };
 
+/** enum dfd_dirty_op - what is asked of the account of written memory: see <devfd/iommu.h> */
+enum dfd_dirty_op { DFD_DIRTY_START, DFD_DIRTY_STOP, DFD_DIRTY_GET, DFD_DIRTY_PEEK };
+
 /**
  * struct dfd_device_ops - driver to device
  * @size: sizeof(struct dfd_device_ops), so that the table can grow
@@ -84,10 +87,9 @@ struct dfd_device_ops {
 	int (*hot_reset_info)(struct dfd_device *dev, struct dfd_hot_reset **out,
 			      struct dfd_error *err);
 	int (*hot_reset)(struct dfd_device *dev, struct dfd_error *err);
-	/** Kernel devices: see <devfd/iommu.h>. @dirty: start, stop, or get where @bitmap is set.
-	 */
+	/** Kernel devices: see <devfd/iommu.h>. */
 	int (*dma_limits)(struct dfd_device *dev, struct dfd_dma_limits *out);
-	int (*dirty)(struct dfd_device *dev, bool on, uint64_t iova, uint64_t size,
+	int (*dirty)(struct dfd_device *dev, enum dfd_dirty_op op, uint64_t iova, uint64_t size,
 		     uint64_t *bitmap);
 };
 

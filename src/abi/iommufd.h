@@ -108,6 +108,48 @@ struct iommu_ioas_map_file {
 };
 #define IOMMU_IOAS_MAP_FILE _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0xf)
 
+#define IOMMU_HWPT_ALLOC_DIRTY_TRACKING (1u << 1)
+
+/* Page tables for a device, of an address space. */
+struct iommu_hwpt_alloc {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t dev_id; /* as bound */
+	uint32_t pt_id;	 /* the address space */
+	uint32_t out_hwpt_id;
+	uint32_t reserved;
+	uint32_t data_type;
+	uint32_t data_len;
+	uint64_t data_uptr;
+	uint32_t fault_id;
+	uint32_t reserved2;
+};
+#define IOMMU_HWPT_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 9)
+
+#define IOMMU_HWPT_DIRTY_TRACKING_ENABLE (1u << 0)
+
+struct iommu_hwpt_set_dirty_tracking {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t hwpt_id;
+	uint32_t reserved;
+};
+#define IOMMU_HWPT_SET_DIRTY_TRACKING _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0xb)
+
+#define IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR (1u << 0)
+
+struct iommu_hwpt_get_dirty_bitmap {
+	uint32_t size;
+	uint32_t hwpt_id;
+	uint32_t flags;
+	uint32_t reserved;
+	uint64_t iova;
+	uint64_t length;
+	uint64_t page_size; /* bytes for each bit */
+	uint64_t data;	    /* address of the bitmap */
+};
+#define IOMMU_HWPT_GET_DIRTY_BITMAP _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0xc)
+
 /* Devices without an IOMMU: where a map lies in physical memory. */
 struct iommu_ioas_noiommu_get_pa {
 	uint32_t size;
@@ -130,6 +172,9 @@ _Static_assert(sizeof(struct iommu_vfio_ioas) == 12, "kernel layout");
 _Static_assert(sizeof(struct iommu_ioas_map) == 40, "kernel layout");
 _Static_assert(sizeof(struct iommu_ioas_unmap) == 24, "kernel layout");
 _Static_assert(sizeof(struct iommu_ioas_map_file) == 40, "kernel layout");
+_Static_assert(sizeof(struct iommu_hwpt_alloc) == 48, "kernel layout");
+_Static_assert(sizeof(struct iommu_hwpt_set_dirty_tracking) == 16, "kernel layout");
+_Static_assert(sizeof(struct iommu_hwpt_get_dirty_bitmap) == 48, "kernel layout");
 _Static_assert(sizeof(struct iommu_ioas_noiommu_get_pa) == 40, "kernel layout");
 _Static_assert(IOMMU_DESTROY == 0x3b80 && IOMMU_IOAS_MAP == 0x3b85 &&
 		       IOMMU_IOAS_MAP_FILE == 0x3b8f && IOMMU_IOAS_NOIOMMU_GET_PA == 0x3b95,

@@ -292,33 +292,45 @@ int dfd_dma_limits(struct dfd_device *dev, struct dfd_dma_limits *out)
 	return ret;
 }
 
-static int dirty(struct dfd_device *dev, bool on, uint64_t iova, uint64_t size, uint64_t *bitmap)
+static int dirty(struct dfd_device *dev, enum dfd_dirty_op op, uint64_t iova, uint64_t size,
+		 uint64_t *bitmap)
 {
 	int ret;
 
 	if (!HAS(dev, dirty))
 		return -EOPNOTSUPP;
 	device_enter(dev);
-	ret = dev->ops->dirty(dev, on, iova, size, bitmap);
+	ret = dev->ops->dirty(dev, op, iova, size, bitmap);
 	device_leave(dev);
 	return ret;
 }
 
 int dfd_dirty_start(struct dfd_device *dev)
 {
-	return dirty(dev, true, 0, 0, NULL);
+	return dirty(dev, DFD_DIRTY_START, 0, 0, NULL);
 }
 
 int dfd_dirty_stop(struct dfd_device *dev)
 {
-	return dirty(dev, false, 0, 0, NULL);
+	return dirty(dev, DFD_DIRTY_STOP, 0, 0, NULL);
+}
+
+static int written(struct dfd_device *dev, enum dfd_dirty_op op, uint64_t iova, uint64_t size,
+		   uint64_t *bitmap)
+{
+	if (!size || !bitmap)
+		return -EINVAL;
+	return size - 1 > UINT64_MAX - iova ? -EOVERFLOW : dirty(dev, op, iova, size, bitmap);
 }
 
 int dfd_dirty_get(struct dfd_device *dev, uint64_t iova, uint64_t size, uint64_t *bitmap)
 {
-	if (!size || !bitmap)
-		return -EINVAL;
-	return size - 1 > UINT64_MAX - iova ? -EOVERFLOW : dirty(dev, true, iova, size, bitmap);
+	return written(dev, DFD_DIRTY_GET, iova, size, bitmap);
+}
+
+int dfd_dirty_peek(struct dfd_device *dev, uint64_t iova, uint64_t size, uint64_t *bitmap)
+{
+	return written(dev, DFD_DIRTY_PEEK, iova, size, bitmap);
 }
 
 int dfd_device_feature(struct dfd_device *dev, uint32_t flags, void *data, size_t len)

@@ -91,8 +91,9 @@ static void parse_uuid(const char *text, uint8_t uuid[16])
 	}
 }
 
+/* @device receives its number in the iommufd. */
 static int bind_device(const struct kernel_target *t, const struct kernel_link *link,
-		       struct dfd_error *err)
+		       uint32_t *device, struct dfd_error *err)
 {
 	uint8_t uuid[16];
 	struct vfio_device_bind_iommufd arg = { .argsz = sizeof(arg), .iommufd = link->space->fd };
@@ -104,14 +105,16 @@ static int bind_device(const struct kernel_target *t, const struct kernel_link *
 		arg.token_uuid_ptr = (uintptr_t)uuid;
 	}
 	ret = link->calls->ioctl(link->device, VFIO_DEVICE_BIND_IOMMUFD, &arg);
+	*device = arg.out_devid;
 	return ret < 0 ? explain_bind(t, ret, err) : 0;
 }
 
 static int attach(const struct kernel_target *t, const struct kernel_link *link,
 		  struct dfd_error *err)
 {
+	const struct space *s = link->space;
 	struct vfio_device_attach_iommufd_pt arg = { .argsz = VFIO_DEVICE_ATTACH_SIZE,
-						     .pt_id = link->space->ioas };
+						     .pt_id = s->hwpt ? s->hwpt : s->ioas };
 	int ret = link->calls->ioctl(link->device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &arg);
 
 	return ret < 0 ? explain_attach(t, ret, err) : 0;
@@ -134,6 +137,7 @@ int cdev_open(const struct kernel_target *t, enum kernel_via via, bool bound,
 	      struct kernel_link *link, struct dfd_error *err)
 {
 	const struct space *s = space_find(t);
+	uint32_t device = 0;
 	int ret = open_device(t, link, err);
 
 	if (ret)
@@ -142,6 +146,11 @@ int cdev_open(const struct kernel_target *t, enum kernel_via via, bool bound,
 		return explain_bind(t, -EBUSY, err);
 	ret = space_join(t, via, make_space, &link->space, err);
 	if (!ret && !bound)
-		ret = bind_device(t, link, err);
-	return ret ? ret : attach(t, link, err);
+		ret = bind_device(t, link, &device, err);
+	if (ret)
+		return ret;
+	/* Who was bound by somebody else has a number that is not known here. */
+	if (!bound && link->space->users == 1 && via != VIA_NOIOMMU)
+		ioas_count_writes(link->space, device);
+	return attach(t, link, err);
 }

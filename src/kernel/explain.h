@@ -73,4 +73,10 @@ int explain_device(const struct kernel_target *t, int ret, struct dfd_error *err
 void explain_map(const char *root, struct space *s, const struct dfd_dma_map *map, int ret,
 		 struct dfd_error *err);
 
+/**
+ * explain_account() - nobody keeps account of what is written, or tells it as was asked.
+ * -EOPNOTSUPP
+ */
+int explain_account(const struct space *s, struct dfd_error *err);
+
 #endif

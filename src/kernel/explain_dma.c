@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Why memory cannot be mapped for a device. */
+/* Why memory cannot be mapped for a device, and why nobody knows what it has written. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -157,4 +157,22 @@ void explain_map(const char *root, struct space *s, const struct dfd_dma_map *ma
 		dfd_error_set(err, ret, "DMA map of 0x%" PRIx64 " bytes: %s", map->size,
 			      strerror(-ret));
 	}
+}
+
+int explain_account(const struct space *s, struct dfd_error *err)
+{
+	const char *why =
+		"the IOMMU does not tell what it lets through; a container does, of all that "
+		"is mapped (?via=group), or the device itself, by dfd_dma_logging_start()";
+
+	if (s->via == VIA_NOIOMMU)
+		why = "without an IOMMU nobody does; a device may do so itself, by "
+		      "dfd_dma_logging_start()";
+	else if (s->account)
+		why = "a container forgets what it has told; use dfd_dirty_get()";
+	else if (s->via == VIA_GROUP)
+		why = "this container does not: it is of type 1, version 1, or an iommufd plays "
+		      "it; "
+		      "use the device's own file (?via=cdev)";
+	return dfd_error_set(err, -EOPNOTSUPP, "account of written memory: %s", why);
 }

@@ -31,13 +31,35 @@ int ioas_new(struct space *s)
 	return ret;
 }
 
+/*
+ * Page tables cannot be told later, when the account is wanted: the kernel would exchange them
+ * under a device at work.
+ */
+void ioas_count_writes(struct space *s, uint32_t device)
+{
+	struct iommu_hwpt_alloc arg = {
+		.size = sizeof(arg),
+		.flags = IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
+		.dev_id = device,
+		.pt_id = s->ioas,
+	};
+
+	s->hwpt = call(s, IOMMU_HWPT_ALLOC, &arg) ? 0 : arg.out_hwpt_id;
+}
+
+static void destroy(const struct space *s, uint32_t id)
+{
+	struct iommu_destroy arg = { .size = sizeof(arg), .id = id };
+
+	if (id)
+		call(s, IOMMU_DESTROY, &arg);
+}
+
+/* The iommufd may be somebody's who keeps it. */
 static void ioas_finish(struct space *s)
 {
-	struct iommu_destroy arg = { .size = sizeof(arg), .id = s->ioas };
-
-	/* The iommufd may be somebody's who keeps it. */
-	if (s->ioas)
-		call(s, IOMMU_DESTROY, &arg);
+	destroy(s, s->hwpt);
+	destroy(s, s->ioas);
 }
 
 /* ---- what the address space can do ---- */
@@ -134,11 +156,42 @@ static int ioas_unmap(struct space *s, uint64_t iova, uint64_t size, uint64_t *u
 	return ret;
 }
 
+/* ---- what was written ---- */
+
+static int ioas_account(struct space *s, bool on)
+{
+	struct iommu_hwpt_set_dirty_tracking arg = {
+		.size = sizeof(arg),
+		.flags = on ? IOMMU_HWPT_DIRTY_TRACKING_ENABLE : 0,
+		.hwpt_id = s->hwpt,
+	};
+
+	return s->hwpt ? call(s, IOMMU_HWPT_SET_DIRTY_TRACKING, &arg) : -EOPNOTSUPP;
+}
+
+/* The kernel writes to @bitmap. NOLINTNEXTLINE(readability-non-const-parameter) */
+static int ioas_written(struct space *s, uint64_t iova, uint64_t size, bool keep, uint64_t *bitmap)
+{
+	struct iommu_hwpt_get_dirty_bitmap arg = {
+		.size = sizeof(arg),
+		.hwpt_id = s->hwpt,
+		.flags = keep ? IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR : 0,
+		.iova = iova,
+		.length = size,
+		.page_size = s->page,
+		.data = (uintptr_t)bitmap,
+	};
+
+	return call(s, IOMMU_HWPT_GET_DIRTY_BITMAP, &arg);
+}
+
 const struct space_ops ioas_ops = {
 	.learn = ioas_learn,
 	.map = ioas_map,
 	.map_file = ioas_map_file,
 	.unmap = ioas_unmap,
+	.account = ioas_account,
+	.written = ioas_written,
 	.finish = ioas_finish,
 };
 

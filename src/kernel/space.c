@@ -384,7 +384,7 @@ int space_unmap(struct space *s, const void *owner, uint64_t iova, uint64_t size
 	return ret;
 }
 
-/* ---- what can be mapped, and what was written ---- */
+/* ---- what can be mapped ---- */
 
 int space_limits(struct space *s, struct dfd_dma_limits *out)
 {
@@ -400,20 +400,6 @@ int space_limits(struct space *s, struct dfd_dma_limits *out)
 	memcpy(out->ranges, s->ranges, sizeof(out->ranges));
 	if (s->ops->maps_left)
 		ret = s->ops->maps_left(s, &out->maps_left);
-	pthread_mutex_unlock(&s->lock);
-	return ret;
-}
-
-int space_dirty(struct space *s, bool on, uint64_t iova, uint64_t size, uint64_t *bitmap)
-{
-	int ret;
-
-	if (!s->ops->dirty)
-		return -EOPNOTSUPP;
-	if (bitmap && (iova % s->page || size % s->page))
-		return -EINVAL;
-	pthread_mutex_lock(&s->lock);
-	ret = s->ops->dirty(s, on, iova, size, bitmap);
 	pthread_mutex_unlock(&s->lock);
 	return ret;
 }

@@ -9,7 +9,7 @@
 
 #include <pthread.h>
 
-#include <devfd/iommu.h>
+#include <devfd/provider.h>
 
 #include "kernel/calls.h"
 #include "kernel/target.h"
@@ -40,8 +40,14 @@ struct space_ops {
 	int (*unmap)(struct space *s, uint64_t iova, uint64_t size, uint64_t *unmapped);
 	/** How many more maps there can be, UINT64_MAX without a limit; may be NULL: no limit. */
 	int (*maps_left)(struct space *s, uint64_t *left);
-	/** Account of what is written: as struct dfd_device_ops has it; may be NULL. */
-	int (*dirty)(struct space *s, bool on, uint64_t iova, uint64_t size, uint64_t *bitmap);
+	/** Keep account of what is written, or no more; may be NULL: there is none.
+	 * Return: 0; -EOPNOTSUPP where this IOMMU or this kernel keeps none; -errno
+	 */
+	int (*account)(struct space *s, bool on);
+	/** What was written in maps without a gap between them, as dfd_dirty_get() has it.
+	 * @keep: tell it again the next time; -EOPNOTSUPP where that does not go
+	 */
+	int (*written)(struct space *s, uint64_t iova, uint64_t size, bool keep, uint64_t *bitmap);
 	/** The last device has been closed; may be NULL. */
 	void (*finish)(struct space *s);
 };
@@ -57,10 +63,12 @@ struct space_ops {
  * @fd: container or iommufd
  * @group_fd: or -1
  * @ioas: number of the address space in an iommufd
+ * @hwpt: number of page tables for it that keep account of what is written, or 0
  * @page: smallest page, in bytes
  * @lock: guards what follows; held during a map and an unmap, which the kernel does one by one, too
  * @low: below it nothing is free, so that the search for a place need not start from the beginning
  * @maps: what is mapped, struct mapping
+ * @account: of what is written is being kept
  */
 struct space {
 	struct space *next;
@@ -72,12 +80,14 @@ struct space {
 	int fd;
 	int group_fd;
 	uint32_t ioas;
+	uint32_t hwpt;
 	uint64_t page;
 	struct dfd_iova_range ranges[SPACE_MAX_RANGES];
 	uint32_t num_ranges;
 	pthread_mutex_t lock;
 	uint64_t low;
 	struct dfd_iovamap maps;
+	bool account;
 };
 
 /** spaces_lock(), spaces_unlock() - held while a device is opened or closed */
@@ -124,7 +134,8 @@ int space_unmap(struct space *s, const void *owner, uint64_t iova, uint64_t size
 int space_limits(struct space *s, struct dfd_dma_limits *out);
 
 /** space_dirty() - as struct dfd_device_ops has it */
-int space_dirty(struct space *s, bool on, uint64_t iova, uint64_t size, uint64_t *bitmap);
+int space_dirty(struct space *s, enum dfd_dirty_op op, uint64_t iova, uint64_t size,
+		uint64_t *bitmap);
 
 /** space_allows() - Return: true where the IOMMU takes all of [@iova, @last] */
 bool space_allows(const struct space *s, uint64_t iova, uint64_t last);

@@ -159,27 +159,35 @@ static int type1_maps_left(struct space *s, uint64_t *left)
 	return ret;
 }
 
+static int dirty_pages(const struct space *s, struct vfio_iommu_type1_dirty_bitmap *arg)
+{
+	return s->env.calls->ioctl(s->fd, VFIO_IOMMU_DIRTY_PAGES, arg);
+}
+
+/* Version 1 keeps none, and neither does a container that an iommufd plays. */
+static int type1_account(struct space *s, bool on)
+{
+	struct vfio_iommu_type1_dirty_bitmap arg = {
+		.argsz = sizeof(arg),
+		.flags = on ? VFIO_IOMMU_DIRTY_PAGES_FLAG_START : VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP,
+	};
+	int ret = dirty_pages(s, &arg);
+
+	return ret == -ENOTTY || ret == -EACCES ? -EOPNOTSUPP : ret;
+}
+
 /* The kernel writes to @bitmap. NOLINTNEXTLINE(readability-non-const-parameter) */
-static int type1_dirty(struct space *s, bool on, uint64_t iova, uint64_t size, uint64_t *bitmap)
+static int type1_written(struct space *s, uint64_t iova, uint64_t size, bool keep, uint64_t *bitmap)
 {
 	struct {
 		struct vfio_iommu_type1_dirty_bitmap head;
 		struct vfio_iommu_type1_dirty_bitmap_get get;
-	} arg = { .head = { .argsz = sizeof(arg.head),
-			    .flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP } };
+	} arg = {
+		{ .argsz = sizeof(arg), .flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP },
+		{ iova, size, { s->page, (size / s->page + 63) / 64 * 8, (uintptr_t)bitmap } },
+	};
 
-	if (bitmap) {
-		arg.head.argsz = sizeof(arg);
-		arg.head.flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP;
-		arg.get = (struct vfio_iommu_type1_dirty_bitmap_get){
-			iova,
-			size,
-			{ s->page, (size / s->page + 63) / 64 * 8, (uintptr_t)bitmap },
-		};
-	} else if (on) {
-		arg.head.flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_START;
-	}
-	return s->env.calls->ioctl(s->fd, VFIO_IOMMU_DIRTY_PAGES, &arg);
+	return keep ? -EOPNOTSUPP : dirty_pages(s, &arg.head);
 }
 
 const struct space_ops type1_ops = {
@@ -187,5 +195,6 @@ const struct space_ops type1_ops = {
 	.map = type1_map,
 	.unmap = type1_unmap,
 	.maps_left = type1_maps_left,
-	.dirty = type1_dirty,
+	.account = type1_account,
+	.written = type1_written,
 };

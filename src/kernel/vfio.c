@@ -120,11 +120,18 @@ static int dma_limits(struct dfd_device *dev, struct dfd_dma_limits *out)
 	return space_limits(p->link.space, out);
 }
 
-static int dirty(struct dfd_device *dev, bool on, uint64_t iova, uint64_t size, uint64_t *bitmap)
+static int dirty(struct dfd_device *dev, enum dfd_dirty_op op, uint64_t iova, uint64_t size,
+		 uint64_t *bitmap)
 {
 	const struct vfio_device *p = dfd_device_priv(dev);
+	int ret = space_dirty(p->link.space, op, iova, size, bitmap);
+	struct dfd_error why;
 
-	return space_dirty(p->link.space, on, iova, size, bitmap);
+	if (ret == -EOPNOTSUPP) {
+		explain_account(p->link.space, &why);
+		dfd_device_log(dev, "%s: %s", p->address, why.text);
+	}
+	return ret;
 }
 
 /* ---- the rest ---- */

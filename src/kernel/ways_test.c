@@ -332,27 +332,88 @@ static void test_limits(void **state)
 	fake_stop();
 }
 
-static void test_dirty(void **state)
+static char told[512];
+
+static void take_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	snprintf(told, sizeof(told), "%s", text);
+}
+
+static void must_not_count(const char *rest, const char *why)
+{
+	struct dfd_device *dev = open_by("pci", rest);
+
+	dfd_device_watch_log(dev, take_line, NULL);
+	told[0] = '\0';
+	assert_int_equal(dfd_dirty_start(dev), -EOPNOTSUPP);
+	assert_non_null(strstr(told, why));
+	dfd_device_close(dev);
+	assert_int_equal(fake.open, 0);
+}
+
+/* A container says of every page that it was written. */
+static void test_dirty_group(void **state)
 {
 	uint64_t bits[2] = { 0 };
 	struct dfd_device *dev;
 
 	(void)state;
 	fake_start("model:edu");
-	dev = open_by("pci", "01:00.0?via=cdev");
-	assert_int_equal(dfd_dirty_start(dev), -EOPNOTSUPP);
-	dfd_device_close(dev);
 	dev = open_by("pci", "01:00.0?via=group");
+	assert_int_equal(dfd_dirty_get(dev, 0x1000, 4096, bits), -EINVAL); /* not started */
 	assert_int_equal(dfd_dirty_start(dev), 0);
 	assert_int_equal(fake.dirty_flags, VFIO_IOMMU_DIRTY_PAGES_FLAG_START);
+	must_map(dev, 0x1000, 4096, 0x1000);
+	must_map(dev, 0x2000, 4096, 0x2000);
+	must_map(dev, 0x40000, 8 * 4096, 0x40000);
 	assert_int_equal(dfd_dirty_get(dev, 0x1000, 72 * 4096, bits), 0);
-	assert_int_equal(bits[1], 0xff);
+	assert_true(bits[0] == (UINT64_C(1) << 63 | 3) && bits[1] == 0x7f);
+	assert_int_equal(fake.dirty_gets, 2); /* maps side by side are asked for at once */
 	assert_int_equal(dfd_dirty_get(dev, 0x1000, 100, bits), -EINVAL);
 	assert_int_equal(dfd_dirty_get(dev, 0x1000, 0, bits), -EINVAL);
 	assert_int_equal(dfd_dirty_get(dev, 0x1000, UINT64_MAX, bits), -EOVERFLOW);
+	assert_int_equal(dfd_dirty_get(dev, 0x40000, 4096, bits), -EINVAL); /* a part of a map */
+	assert_int_equal(dfd_dirty_peek(dev, 0x1000, 4096, bits), -EOPNOTSUPP);
 	assert_int_equal(dfd_dirty_stop(dev), 0);
 	assert_int_equal(fake.dirty_flags, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP);
 	dfd_device_close(dev);
+	fake.failures[0] = (struct fake_failure){ VFIO_IOMMU_DIRTY_PAGES, NULL, -ENOTTY, -1 };
+	must_not_count("01:00.0?via=group", "this container does not");
+	fake_stop();
+}
+
+/* An iommufd knows the pages, where the IOMMU does. */
+static void test_dirty_file(void **state)
+{
+	uint64_t bits[2] = { 0 };
+	struct dfd_device *a, *b;
+
+	(void)state;
+	fake_start("model:edu");
+	must_not_count("01:00.0?via=cdev", "?via=group");
+	fake.counts_writes = true;
+	a = open_by("pci", "01:00.0?via=cdev");
+	b = open_by("pci", "01:00.1?via=cdev");
+	must_map(a, 0x3000, 2 * 4096, 0x3000);
+	must_map(b, 0x6000, 2 * 4096, 0x6000);
+	assert_int_equal(dfd_dirty_get(a, 0x3000, 2 * 4096, bits), -EINVAL); /* not started */
+	assert_int_equal(dfd_dirty_start(a), 0);
+	fake.written = 1 << 4 | 1 << 6;
+	assert_int_equal(dfd_dirty_peek(a, 0x1000, 70 * 4096, bits), 0);
+	assert_true(bits[0] == (1 << 3 | 1 << 5) && !bits[1]);
+	bits[0] = 0;
+	assert_int_equal(dfd_dirty_get(b, 0x1000, 70 * 4096, bits), 0);
+	assert_int_equal(bits[0], 1 << 3 | 1 << 5);
+	bits[0] = 0;
+	assert_int_equal(dfd_dirty_get(a, 0x3000, 5 * 4096, bits), 0);
+	assert_int_equal(bits[0], 0);
+	assert_int_equal(dfd_dirty_get(a, 0x4000, 4096, bits), -EINVAL); /* a part of a map */
+	assert_int_equal(dfd_dirty_stop(b), 0);
+	assert_false(fake.counting);
+	dfd_device_close(a);
+	dfd_device_close(b);
+	assert_int_equal(fake.open, 0);
 	fake_stop();
 }
 
@@ -717,15 +778,16 @@ static void test_sweep(void **state)
 	static const char *const ways[] = { "01:00.0?via=cdev", "01:00.0?via=group", "01:00.0" };
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 6; i++) {
 		struct dfd_device *dev = NULL;
 		int ret = -1;
 
 		fake_start("model:edu");
+		fake.counts_writes = i >= 3;
 		for (unsigned int n = 1; ret; n++) {
 			fake.calls = 0;
 			fake.fail_at = n;
-			ret = dfd_vfio_open(&env, "pci", ways[i], &dev, NULL);
+			ret = dfd_vfio_open(&env, "pci", ways[i % 3], &dev, NULL);
 			assert_true(ret <= 0 && n < 1000);
 			if (!ret && fake.calls >= n) /* a failure that does not matter */
 				ret = -1;
@@ -762,7 +824,8 @@ int main(void)
 		TEST(test_noiommu_file),
 		TEST(test_sweep),
 		TEST(test_limits),
-		TEST(test_dirty),
+		TEST(test_dirty_group),
+		TEST(test_dirty_file),
 		TEST(test_hot_reset_group),
 		TEST(test_hot_reset_groups),
 		TEST(test_hot_reset_file),

@@ -21,6 +21,8 @@ enum kind { NOTHING, CONTAINER, GROUP, IOMMUFD, DEVICE };
 
 #define MAX_FILES 16
 #define IOAS_ID	  2u
+#define HWPT_ID	  3u
+#define BOUND_ID  5u
 
 /**
  * struct file - an open file
@@ -37,7 +39,7 @@ struct file {
 
 static struct file files[MAX_FILES];
 static uintptr_t iommu_set;
-static bool container_set, ioas_made;
+static bool container_set, ioas_made, hwpt_made;
 
 static struct file *file_of(int fd)
 {
@@ -151,7 +153,7 @@ static void fake_close(int fd)
 		return;
 	if (f->kind == CONTAINER || f->kind == IOMMUFD) {
 		forget_maps();
-		container_set = ioas_made = false;
+		container_set = ioas_made = hwpt_made = false;
 		iommu_set = 0;
 	}
 	f->kind = NOTHING;
@@ -257,12 +259,14 @@ static int container_dirty(const struct vfio_iommu_type1_dirty_bitmap *arg)
 	fake.dirty_flags = arg->flags;
 	if (arg->flags != VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP)
 		return 0;
+	fake.dirty_gets++;
 	if (arg->argsz < sizeof(*arg) + sizeof(get))
 		return -EINVAL;
 	memcpy(&get, arg->data, sizeof(get));
 	if (get.bitmap.pgsize != 4096 || get.bitmap.size < (get.size / 4096 + 7) / 8)
 		return -EINVAL;
-	memset((void *)(uintptr_t)get.bitmap.data, 0xff, get.size / 4096 / 8);
+	for (uint64_t n = 0; n < get.size / 4096; n++)
+		((uint8_t *)(uintptr_t)get.bitmap.data)[n / 8] |= (uint8_t)(1 << n % 8);
 	return 0;
 }
 
@@ -361,7 +365,7 @@ static int region_info(struct vfio_region_info *info)
 /* A file of its own, which answers nothing until it is bound. */
 static int own_ioctl(struct file *f, unsigned long request, void *arg)
 {
-	const struct vfio_device_bind_iommufd *bind = arg;
+	struct vfio_device_bind_iommufd *bind = arg;
 	const struct vfio_device_attach_iommufd_pt *pt = arg;
 
 	switch (request) {
@@ -373,12 +377,13 @@ static int own_ioctl(struct file *f, unsigned long request, void *arg)
 		if (bind->flags & VFIO_DEVICE_BIND_FLAG_TOKEN)
 			memcpy(fake.token, (void *)(uintptr_t)bind->token_uuid_ptr, 16);
 		f->bound = true;
+		bind->out_devid = BOUND_ID;
 		return 0;
 	case VFIO_DEVICE_ATTACH_IOMMUFD_PT:
 		if (!f->bound || pt->argsz < 12 || pt->flags)
 			return -EINVAL;
 		f->attached = true;
-		return pt->pt_id == IOAS_ID && ioas_made ? 0 : -ENOENT;
+		return pt->pt_id == (hwpt_made ? HWPT_ID : IOAS_ID) && ioas_made ? 0 : -ENOENT;
 	default:
 		return -EINVAL;
 	}
@@ -536,6 +541,69 @@ static int ioas_physical(struct iommu_ioas_noiommu_get_pa *arg)
 	return 0;
 }
 
+static int new_hwpt(struct iommu_hwpt_alloc *arg)
+{
+	if (arg->dev_id != BOUND_ID || arg->pt_id != IOAS_ID || !ioas_made)
+		return -ENOENT;
+	if (!fake.counts_writes || arg->flags != IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
+		return -EOPNOTSUPP;
+	arg->out_hwpt_id = HWPT_ID;
+	hwpt_made = true;
+	return 0;
+}
+
+static int switch_dirty(const struct iommu_hwpt_set_dirty_tracking *arg)
+{
+	if (arg->hwpt_id != HWPT_ID || !hwpt_made)
+		return -ENOENT;
+	fake.counting = arg->flags & IOMMU_HWPT_DIRTY_TRACKING_ENABLE;
+	return 0;
+}
+
+/* Like the kernel, it says nothing of what lies behind a gap between two maps. */
+static int get_dirty(const struct iommu_hwpt_get_dirty_bitmap *arg)
+{
+	uint64_t *bits = (uint64_t *)(uintptr_t)arg->data;
+
+	if (arg->hwpt_id != HWPT_ID || !hwpt_made)
+		return -ENOENT;
+	fake.dirty_gets++;
+	for (uint64_t at = 0; at < arg->length && fake.counting; at += arg->page_size) {
+		uint64_t page = (arg->iova + at) / 4096, n = at / arg->page_size;
+
+		/* Nothing is mapped there: the model takes it. */
+		if (!dfd_dma_map(fake.model, &(struct dfd_dma_map){ .iova = arg->iova + at,
+								    .size = arg->page_size,
+								    .prot = DFD_DMA_READ,
+								    .addr = fake.feature_body })) {
+			dfd_dma_unmap(fake.model, arg->iova + at, arg->page_size, NULL);
+			return 0;
+		}
+		if (page >= 64 || !(fake.written >> page & 1))
+			continue;
+		bits[n / 64] |= UINT64_C(1) << n % 64;
+		if (!(arg->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR))
+			fake.written &= ~(UINT64_C(1) << page);
+	}
+	return 0;
+}
+
+/* Page tables are in use by their address space, so they go first. */
+static int destroy(const struct iommu_destroy *arg)
+{
+	if (arg->id == HWPT_ID && hwpt_made) {
+		hwpt_made = fake.counting = false;
+		return 0;
+	}
+	if (arg->id != IOAS_ID || !ioas_made)
+		return -ENOENT;
+	if (hwpt_made)
+		return -EBUSY;
+	ioas_made = false;
+	forget_maps();
+	return 0;
+}
+
 static int iommufd_ioctl(unsigned long request, void *arg)
 {
 	switch (request) {
@@ -544,11 +612,13 @@ static int iommufd_ioctl(unsigned long request, void *arg)
 		ioas_made = true;
 		return 0;
 	case IOMMU_DESTROY:
-		if (((struct iommu_destroy *)arg)->id != IOAS_ID || !ioas_made)
-			return -ENOENT;
-		ioas_made = false;
-		forget_maps();
-		return 0;
+		return destroy(arg);
+	case IOMMU_HWPT_ALLOC:
+		return new_hwpt(arg);
+	case IOMMU_HWPT_SET_DIRTY_TRACKING:
+		return switch_dirty(arg);
+	case IOMMU_HWPT_GET_DIRTY_BITMAP:
+		return get_dirty(arg);
 	case IOMMU_IOAS_IOVA_RANGES:
 		return ioas_ranges(arg);
 	case IOMMU_IOAS_MAP:
@@ -606,7 +676,7 @@ void fake_start(const char *model)
 				     .iommu_types =
 					     1u << VFIO_TYPE1_IOMMU | 1u << VFIO_TYPE1v2_IOMMU };
 	memset(files, 0, sizeof(files));
-	container_set = ioas_made = false;
+	container_set = ioas_made = hwpt_made = false;
 	iommu_set = 0;
 	if (dfd_open(model, &fake.model, NULL))
 		abort();

@@ -55,6 +55,8 @@ struct fake_chain {
  * @iommu_types: what a container offers, a bit for each type
  * @num_ranges: not 0: ranges that an iommufd lists
  * @map_file: an iommufd maps files
+ * @counts_writes: its page tables can keep account of what is written
+ * @written: pages that were, a bit for each from address 0 on
  * @phys: where all memory is, for a device without an IOMMU; 0: there is an IOMMU
  * @contiguous: bytes there in one piece
  * @short_unmap: unmapping leaves a page behind
@@ -69,6 +71,8 @@ struct fake_chain {
  * @irq_argsz, @irq_flags: of the last VFIO_DEVICE_SET_IRQS
  * @feature_flags, @feature_body: of the last VFIO_DEVICE_FEATURE
  * @dirty_flags: of the last VFIO_IOMMU_DIRTY_PAGES
+ * @dirty_gets: how often the kernel was asked what was written
+ * @counting: an iommufd keeps account
  * @hot_resets: how many there were
  * @reset_groups: groups that the last one named
  * @maps: DMA maps there are
@@ -90,6 +94,8 @@ struct fake_kernel {
 	uint32_t iommu_types;
 	uint32_t num_ranges;
 	bool map_file;
+	bool counts_writes;
+	uint64_t written;
 	uint64_t phys;
 	uint64_t contiguous;
 	bool short_unmap;
@@ -109,6 +115,8 @@ struct fake_kernel {
 	uint32_t feature_flags;
 	uint8_t feature_body[64];
 	uint32_t dirty_flags;
+	unsigned int dirty_gets;
+	bool counting;
 	unsigned int hot_resets;
 	uint32_t reset_groups;
 	unsigned int maps;
