@@ -224,6 +224,20 @@ int close(int fd)
 	return ret;
 }
 
+int close_range(unsigned int first, unsigned int last, int flags)
+{
+	int ret = NEXT(close_range)(first, last, flags);
+
+	vfio_closed();
+	return ret;
+}
+
+void closefrom(int first)
+{
+	NEXT(closefrom)(first);
+	vfio_closed();
+}
+
 void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
 	struct shim_fd f;
@@ -256,6 +270,7 @@ int ioctl(int fd, unsigned long request, ...)
 ALSO(__read, read);
 ALSO(__write, write);
 ALSO(__lseek, lseek);
+ALSO(llseek, lseek);
 ALSO(__pread64, pread);
 ALSO(__pwrite64, pwrite);
 ALSO(__close, close);

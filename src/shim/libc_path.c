@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
+#include <sys/ipc.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/time.h>
@@ -162,6 +163,7 @@ BY_PATH(int, lsetxattr,
 BY_PATH(int, removexattr, (const char *path, const char *name), VIEWED, name);
 BY_PATH(int, lremovexattr, (const char *path, const char *name), VIEWED, name);
 
+BY_PATH(key_t, ftok, (const char *path, int id), VIEWED, id);
 BY_PATH(int, inotify_add_watch, (int fd, const char *path, uint32_t mask), fd, VIEWED, mask);
 BY_PATH(int, fanotify_mark,
 	(int fd, unsigned int flags, uint64_t mask, int dirfd, const char *path), fd, flags, mask,
