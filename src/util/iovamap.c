@@ -1,175 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Theory of operation: a tree as page tables are, 9 bits of the address for each level. A slot of
- * a node stands for a span of addresses and holds one of four things, told apart by the lowest bits
- * of the pointer: nothing; the only range that touches the span, however little of it, with a tag
- * of its own if it covers all of it, so that nobody need look at it to know; a node one level down;
- * or a list, the few ranges that touch the span, sorted. So a range is found as soon as it is
- * alone, a range of 1 TiB is a few slots, and neither pages nor alignment are special: in the last
- * level a slot stands for 8 bytes.
+ * Theory of operation: a tree as page tables are, 9 bits of the address for each level. A slot
+ * stands for a span of addresses and holds one of four things, told apart by the lowest bits of the
+ * pointer: nothing; the only range that touches the span, however little of it, with a tag if it
+ * does not cover all of it, because then somebody must look; a node one level down; or a list, the
+ * few ranges that touch the span, sorted. So a range is found as soon as it is alone, a range of
+ * 1 TiB is a few slots, and neither pages nor alignment are special: in the last level a slot
+ * stands for 8 bytes.
  *
- * The root is only as high as is needed for all ranges: what their addresses have in common is
- * checked once and costs no level.
+ * The top is a row of slots: as high as is needed for all ranges, since what their addresses have
+ * in common costs no level, and as wide as 8 nodes beside each other if that saves a level and
+ * there are ranges enough to make the memory worth it. Few ranges are one slot with a list.
  *
- * A list becomes a node when it outgrows limit(), and a node becomes a list again when half of that
- * is left. The limit rises when there are many nodes for few ranges, so that no layout of ranges
- * costs much more memory than another. If there is no memory for a node, the list just grows.
+ *   grow()    a range is outside: more nodes beside the top's, or levels above it
+ *   settle()  the other way, as long as the ranges leave room
+ *
+ * Each block of 512 slots in the top counts its ranges, as nodes do: it is one with its count kept
+ * elsewhere, and becomes one or comes from one by being copied.
  *
  * The lowest free place is looked for from where the last search of that size has ended, because
  * nothing below can have become free but what was taken out since.
- *
- * Every function on a slot leaves it as it was if it fails.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/iovamap.h"
+#include "util/iovamap_slot.h"
 
-#define BITS	  DFD_IOVAMAP_BITS
-#define SLOTS	  (1u << BITS)
 #define LOW_SHIFT 3u
 #define TOP_SHIFT DFD_IOVAMAP_TOP
 
-/* All that is pointed to starts with 64 bits, so the lowest bits of its address are free. */
-#define TAG_NODE DFD_IOVAMAP_NODE
-#define TAG_LIST DFD_IOVAMAP_LIST
-#define TAG_FULL DFD_IOVAMAP_FULL
-
-/** struct list - two ranges or more, ascending; has room for the next power of two */
-struct list {
-	size_t count;
-	struct item {
-		uint64_t last; /* of @range, so that a search does not fetch ranges */
-		struct dfd_iova *range;
-	} items[];
-};
-
-/* The part of a range that a slot is concerned with. */
-struct part {
-	struct dfd_iova *range;
-	uint64_t first, last;
-};
-
-static bool is_node(uintptr_t slot)
-{
-	return slot & TAG_NODE;
-}
-
-static bool is_list(uintptr_t slot)
-{
-	return slot & TAG_LIST;
-}
-
-static struct dfd_iovamap_node *to_node(uintptr_t slot)
-{
-	return (struct dfd_iovamap_node *)(slot - TAG_NODE);
-}
-
-static struct list *to_list(uintptr_t slot)
-{
-	return (struct list *)(slot - TAG_LIST);
-}
-
-static struct dfd_iova *to_range(uintptr_t slot)
-{
-	return (struct dfd_iova *)(slot & ~TAG_FULL);
-}
-
-static unsigned int slot_of(uint64_t address, unsigned int shift)
-{
-	return (unsigned int)(address >> shift) & (SLOTS - 1);
-}
-
-/* Addresses of a node of @shift, less one. */
-static uint64_t span(unsigned int shift)
-{
-	return shift >= TOP_SHIFT ? UINT64_MAX : (UINT64_C(1) << (shift + BITS)) - 1;
-}
-
-static size_t limit(const struct dfd_iovamap *map)
-{
-	return map->nodes > 64 + map->count / 32 ? 64 : 8;
-}
-
 /* ---- looking up ---- */
-
-static struct dfd_iova *holds(struct dfd_iova *range, uint64_t address)
-{
-	return address >= range->start && address <= range->last ? range : NULL;
-}
-
-struct dfd_iova *dfd_iovamap_in_slot(uintptr_t slot, uint64_t address)
-{
-	const struct item *item;
-
-	if (!slot)
-		return NULL;
-	if (!is_list(slot))
-		return holds(to_range(slot), address);
-	item = to_list(slot)->items;
-	for (size_t n = to_list(slot)->count; n > 1;) {
-		size_t half = n / 2;
-
-		item += item[half - 1].last < address ? half : 0;
-		n -= half;
-	}
-	/* The first that ends at or after the address, else the last one. */
-	return holds(item->range, address);
-}
-
-/**
- * struct walk - ranges in ascending order
- * @from: those that end before are left out
- * @met: the last one met: a range is in many slots in a row
- * @visit: return false to stop; may free the range, but not change the map
- */
-struct walk {
-	uint64_t from;
-	uintptr_t met;
-	bool (*visit)(void *ctx, struct dfd_iova *range);
-	void *ctx;
-};
-
-static bool meet(struct walk *w, struct dfd_iova *range)
-{
-	if ((uintptr_t)range == w->met)
-		return true;
-	w->met = (uintptr_t)range;
-	return range->last < w->from || w->visit(w->ctx, range);
-}
-
-/* @edge: @w->from lies in the span of this slot. Return: false when a visit has stopped it. */
-static bool walk_slot(struct walk *w, uintptr_t slot, unsigned int shift, bool edge)
-{
-	if (!slot)
-		return true;
-	if (is_node(slot)) {
-		unsigned int first = edge ? slot_of(w->from, shift) : 0;
-
-		for (unsigned int i = first; i < SLOTS; i++) {
-			if (!walk_slot(w, to_node(slot)->slots[i], shift - BITS,
-				       edge && i == first))
-				return false;
-		}
-		return true;
-	}
-	if (!is_list(slot))
-		return meet(w, to_range(slot));
-	for (size_t i = 0; i < to_list(slot)->count; i++) {
-		if (!meet(w, to_list(slot)->items[i].range))
-			return false;
-	}
-	return true;
-}
 
 static void walk_from(const struct dfd_iovamap *map, uint64_t from,
 		      bool (*visit)(void *ctx, struct dfd_iova *range), void *ctx)
 {
+	const struct dfd_iovamap_top *top = &map->top;
 	struct walk w = { .from = from, .visit = visit, .ctx = ctx };
+	uint64_t first = from > top->base ? (from - top->base) >> top->shift : 0;
 
-	if (from <= map->base || from - map->base <= map->span)
-		walk_slot(&w, map->root, map->shift, from > map->base);
+	for (uint64_t i = first; i < top->num_slots; i++) {
+		if (!slot_walk(&w, top->slots[i], top->shift - BITS,
+			       i == first && from > top->base))
+			return;
+	}
 }
 
 static bool take_first(void *ctx, struct dfd_iova *range)
@@ -297,273 +171,258 @@ static void hints_freed(struct dfd_iovamap *map, uint64_t start)
 	}
 }
 
-/* ---- lists ---- */
+/* ---- the top ---- */
 
-static struct list *list_new(size_t room)
+static size_t blocks(const struct dfd_iovamap_top *top)
 {
-	struct list *list = malloc(sizeof(*list) + room * sizeof(list->items[0]));
-
-	if (list)
-		list->count = 0;
-	return list;
+	return top->num_slots / SLOTS;
 }
 
-static void list_append(struct list *list, struct dfd_iova *range)
+static uint64_t top_last(const struct dfd_iovamap_top *top)
 {
-	list->items[list->count++] = (struct item){ range->last, range };
+	return top->base + (((uint64_t)top->num_slots << top->shift) - 1);
 }
 
-static void list_insert(struct list *list, struct dfd_iova *range)
+static uint64_t top_index(const struct dfd_iovamap_top *top, uint64_t address)
 {
-	size_t i = list->count;
-
-	for (; i && list->items[i - 1].last > range->last; i--)
-		list->items[i] = list->items[i - 1];
-	list->items[i] = (struct item){ range->last, range };
-	list->count++;
+	return (address - top->base) >> top->shift;
 }
 
-/* Put @range beside what is in the slot, a range or a list. */
-static int list_add(uintptr_t *slot, struct dfd_iova *range)
+/* @address: in it; @num_slots: a power of two */
+static int top_new(struct dfd_iovamap_top *top, uint64_t address, unsigned int shift,
+		   size_t num_slots)
 {
-	struct list *list = is_list(*slot) ? to_list(*slot) : NULL;
-	size_t count = list ? list->count : 1;
-
-	if (!list) {
-		list = list_new(2);
-		if (!list)
-			return -ENOMEM;
-		list_append(list, to_range(*slot));
-	} else if (!(count & (count - 1))) {
-		struct list *grown =
-			realloc(list, sizeof(*list) + 2 * count * sizeof(list->items[0]));
-
-		if (!grown)
-			return -ENOMEM; /* the slot still has the old one */
-		list = grown;
-	}
-	list_insert(list, range);
-	*slot = (uintptr_t)list | TAG_LIST;
-	return 0;
+	*top = (struct dfd_iovamap_top){ .base = address & ~(((uint64_t)num_slots << shift) - 1),
+					 .shift = shift,
+					 .num_slots = num_slots,
+					 .slots = calloc(num_slots, sizeof(*top->slots)) };
+	return top->slots ? 0 : -ENOMEM;
 }
 
-static void list_remove(uintptr_t *slot, const struct dfd_iova *range)
+static void top_replace(struct dfd_iovamap *map, const struct dfd_iovamap_top *top)
 {
-	struct list *list = to_list(*slot);
-	size_t i = 0;
-
-	while (list->items[i].range != range)
-		i++;
-	list->count--;
-	memmove(&list->items[i], &list->items[i + 1], (list->count - i) * sizeof(list->items[0]));
-	if (list->count == 1) {
-		*slot = (uintptr_t)list->items[0].range;
-		free(list);
-	}
+	map->nodes = map->nodes - blocks(&map->top) + blocks(top);
+	free(map->top.slots);
+	map->top = *top;
 }
 
-/* ---- nodes ---- */
-
-static int slot_add(struct dfd_iovamap *map, uintptr_t *slot, unsigned int shift,
-		    const struct part *part);
-static void slot_remove(struct dfd_iovamap *map, uintptr_t *slot, unsigned int shift,
-			const struct part *part);
-
-static struct dfd_iovamap_node *node_new(struct dfd_iovamap *map)
+static void free_slots(struct dfd_iovamap *map)
 {
-	struct dfd_iovamap_node *node = calloc(1, sizeof(*node));
-
-	map->nodes += node != NULL;
-	return node;
+	for (size_t i = 0; i < map->top.num_slots; i++)
+		slot_free(map, map->top.slots[i]);
 }
 
-static void slot_free(struct dfd_iovamap *map, uintptr_t slot)
+static unsigned int bits_of(uint64_t x)
 {
-	if (is_list(slot))
-		free(to_list(slot));
-	if (!is_node(slot))
-		return;
-	for (unsigned int i = 0; i < SLOTS; i++)
-		slot_free(map, to_node(slot)->slots[i]);
-	free(to_node(slot));
-	map->nodes--;
+	unsigned int bits = 0;
+
+	for (; x; x >>= 1)
+		bits++;
+	return bits;
 }
 
-/* What of @part is in slot @i of a node. */
-static struct part cut(const struct part *part, unsigned int shift, unsigned int i)
+/* May there be so many blocks, as a power of two? Each is 4 KiB. */
+static bool worth(const struct dfd_iovamap *map, unsigned int order)
 {
-	uint64_t ahead = i - slot_of(part->first, shift);
-	uint64_t first = ((part->first >> shift) + ahead) << shift;
-	uint64_t last = first + ((UINT64_C(1) << shift) - 1);
-
-	return (struct part){ part->range, first < part->first ? part->first : first,
-			      last > part->last ? part->last : last };
+	return !order || (order <= DFD_IOVAMAP_MAX_ORDER && map->count >= (size_t)64 << order);
 }
 
-static int node_add(struct dfd_iovamap *map, struct dfd_iovamap_node *node, unsigned int shift,
-		    const struct part *part)
+/* Blocks on both sides; or away with those at the sides, which are empty. */
+static int resize(struct dfd_iovamap *map, uint64_t address, unsigned int order)
 {
-	unsigned int first = slot_of(part->first, shift), last = slot_of(part->last, shift);
+	const struct dfd_iovamap_top *old = &map->top;
+	const struct dfd_iovamap_top *less, *more;
+	struct dfd_iovamap_top top;
+	int ret = top_new(&top, address, old->shift, SLOTS << order);
+	size_t at;
 
-	for (unsigned int i = first; i <= last; i++) {
-		struct part piece = cut(part, shift, i);
-
-		if (!slot_add(map, &node->slots[i], shift - BITS, &piece))
-			continue;
-		while (i-- > first) {
-			piece = cut(part, shift, i);
-			slot_remove(map, &node->slots[i], shift - BITS, &piece);
-		}
-		return -ENOMEM;
-	}
-	node->count++;
-	return 0;
-}
-
-/* Replace a list of ranges by a node. */
-static int split(struct dfd_iovamap *map, uintptr_t *slot, unsigned int shift, uint64_t address)
-{
-	const struct list *list = to_list(*slot);
-	const uint64_t low = address & ~span(shift), high = low | span(shift);
-	struct dfd_iovamap_node *node = node_new(map);
-	int ret = node ? 0 : -ENOMEM;
-
-	for (size_t i = 0; i < list->count && !ret; i++) {
-		struct dfd_iova *range = list->items[i].range;
-
-		ret = node_add(map, node, shift,
-			       &(struct part){ range, range->start < low ? low : range->start,
-					       range->last > high ? high : range->last });
-	}
-	if (ret) {
-		if (node)
-			slot_free(map, (uintptr_t)node | TAG_NODE);
+	if (ret)
 		return ret;
-	}
-	slot_free(map, *slot);
-	*slot = (uintptr_t)node | TAG_NODE;
+	less = blocks(&top) < blocks(old) ? &top : old;
+	more = less == old ? &top : old;
+	at = top_index(more, less->base);
+	memcpy(top.slots + (more == &top ? at : 0), old->slots + (more == old ? at : 0),
+	       less->num_slots * sizeof(*top.slots));
+	at /= SLOTS;
+	memcpy(top.counts + (more == &top ? at : 0), old->counts + (more == old ? at : 0),
+	       blocks(less) * sizeof(*top.counts));
+	if (old->num_slots == 1)
+		top.counts[0] = map->count;
+	top_replace(map, &top);
 	return 0;
 }
 
-static bool append(void *ctx, struct dfd_iova *range)
+/* One slot stands for more addresses from now on. */
+static void stretch(struct dfd_iovamap_top *top)
 {
-	list_append(ctx, range);
-	return true;
+	if (top->slots[0] && !is_list(top->slots[0]))
+		top->slots[0] |= TAG_PART;
+	top->shift += BITS;
+	top->base &= ~((UINT64_C(1) << top->shift) - 1);
 }
 
-/* Replace a node by a list of the ranges in it. */
-static void merge(struct dfd_iovamap *map, uintptr_t *slot, unsigned int shift)
+/* A level above: each block becomes a node. */
+static int raise(struct dfd_iovamap *map)
 {
-	size_t room = 2, count = to_node(*slot)->count;
-	struct walk w = { .visit = append };
-	struct list *list;
+	const struct dfd_iovamap_top *old = &map->top;
+	uintptr_t nodes[1u << DFD_IOVAMAP_MAX_ORDER] = { 0 };
+	struct dfd_iovamap_top top;
+	int ret = top_new(&top, old->base, old->shift + BITS, SLOTS);
 
-	while (room < count)
-		room *= 2;
-	list = list_new(room);
-	if (!list)
-		return; /* the node does as well */
-	w.ctx = list;
-	walk_slot(&w, *slot, shift, false);
-	slot_free(map, *slot);
-	*slot = (uintptr_t)list | TAG_LIST;
-	if (count == 1) {
-		*slot = (uintptr_t)list->items[0].range;
-		free(list);
+	for (size_t i = 0; i < blocks(old) && !ret; i++) {
+		struct dfd_iovamap_node *node = old->counts[i] ? node_new(map) : NULL;
+
+		if (node) {
+			node->count = old->counts[i];
+			memcpy(node->slots, old->slots + i * SLOTS, sizeof(node->slots));
+			nodes[i] = (uintptr_t)node | TAG_NODE;
+		} else if (old->counts[i]) {
+			ret = -ENOMEM;
+		}
 	}
-}
-
-static int slot_add(struct dfd_iovamap *map, uintptr_t *slot, unsigned int shift,
-		    const struct part *part)
-{
-	if (!*slot) {
-		bool full = part->last - part->first == span(shift);
-
-		*slot = (uintptr_t)part->range | (full ? TAG_FULL : 0);
+	if (!ret) {
+		top.counts[0] = map->count;
+		memcpy(&top.slots[top_index(&top, old->base)], nodes,
+		       blocks(old) * sizeof(nodes[0]));
+		top_replace(map, &top);
 		return 0;
 	}
-	/* No more than 8 ranges touch 8 bytes, so there is no level below the last one. */
-	if (is_list(*slot) && to_list(*slot)->count >= limit(map))
-		split(map, slot, shift, part->first);
-	return is_node(*slot) ? node_add(map, to_node(*slot), shift, part)
-			      : list_add(slot, part->range);
-}
-
-static void node_remove(struct dfd_iovamap *map, uintptr_t *slot, unsigned int shift,
-			const struct part *part)
-{
-	struct dfd_iovamap_node *node = to_node(*slot);
-	unsigned int first = slot_of(part->first, shift), last = slot_of(part->last, shift);
-
-	for (unsigned int i = first; i <= last; i++) {
-		struct part piece = cut(part, shift, i);
-
-		slot_remove(map, &node->slots[i], shift - BITS, &piece);
+	for (size_t i = 0; i < blocks(old); i++) { /* what is below them is still the old top's */
+		map->nodes -= nodes[i] != 0;
+		free(nodes[i] ? to_node(nodes[i]) : NULL);
 	}
-	if (!--node->count) {
-		slot_free(map, *slot);
-		*slot = 0;
-	} else if (node->count <= limit(map) / 2) {
-		merge(map, slot, shift);
+	free(top.slots);
+	return ret;
+}
+
+/* The level below becomes the top, which has @num slots from @first on that are not empty. */
+static int lower(struct dfd_iovamap *map, size_t first, size_t num)
+{
+	const struct dfd_iovamap_top *old = &map->top;
+	const uint64_t base = old->base + ((uint64_t)first << old->shift);
+	const unsigned int shift = old->shift - BITS;
+	struct dfd_iovamap_top top;
+	int ret = 0;
+
+	for (size_t i = 0; i < num && !ret; i++) {
+		if (old->slots[first + i])
+			ret = slot_to_node(map, &old->slots[first + i], shift,
+					   base + ((uint64_t)i << old->shift));
 	}
-}
+	if (!ret)
+		ret = top_new(&top, base, shift, num * SLOTS);
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < num; i++) {
+		struct dfd_iovamap_node *node = to_node(old->slots[first + i]);
 
-static void slot_remove(struct dfd_iovamap *map, uintptr_t *slot, unsigned int shift,
-			const struct part *part)
-{
-	if (is_node(*slot))
-		node_remove(map, slot, shift, part);
-	else if (is_list(*slot))
-		list_remove(slot, part->range);
-	else
-		*slot = 0;
-}
-
-/* ---- the whole ---- */
-
-static void set_root(struct dfd_iovamap *map, uint64_t address, unsigned int shift)
-{
-	map->shift = shift;
-	map->span = span(shift);
-	map->base = address & ~map->span;
-}
-
-/* Make the root high enough for a range. */
-static int grow(struct dfd_iovamap *map, const struct dfd_iova *range)
-{
-	while (range->start < map->base || range->last - map->base > map->span) {
-		if (is_node(map->root)) {
-			struct dfd_iovamap_node *node = node_new(map);
-
-			if (!node)
-				return -ENOMEM;
-			node->count = to_node(map->root)->count;
-			node->slots[slot_of(map->base, map->shift + BITS)] = map->root;
-			map->root = (uintptr_t)node | TAG_NODE;
-		}
-		map->root &= ~TAG_FULL;
-		set_root(map, map->base, map->shift + BITS);
-	}
-	return 0;
-}
-
-/* The other way: while all that the root has is in one node. */
-static void shrink(struct dfd_iovamap *map)
-{
-	while (is_node(map->root)) {
-		struct dfd_iovamap_node *node = to_node(map->root);
-		unsigned int i = 0;
-
-		while (!node->slots[i])
-			i++;
-		if (!is_node(node->slots[i]) || to_node(node->slots[i])->count != node->count ||
-		    (i < SLOTS - 1 && node->slots[i + 1]))
-			return;
-		map->root = node->slots[i];
-		set_root(map, map->base + ((uint64_t)i << map->shift), map->shift - BITS);
+		if (!old->slots[first + i])
+			continue;
+		top.counts[i] = node->count;
+		memcpy(top.slots + i * SLOTS, node->slots, sizeof(node->slots));
 		map->nodes--;
 		free(node);
 	}
+	top_replace(map, &top);
+	return 0;
+}
+
+/* All in one slot, which stands for as many addresses as the top did. */
+static void collapse(struct dfd_iovamap *map)
+{
+	const uint64_t span = top_last(&map->top) - map->top.base;
+	struct dfd_iovamap_top top;
+	unsigned int shift = map->top.shift;
+	struct list *list;
+
+	while (shift < TOP_SHIFT && span >> shift)
+		shift += BITS;
+	if (span >> shift || top_new(&top, map->top.base, shift, 1))
+		return; /* the old one does as well */
+	list = list_new(map->count);
+	if (!list) {
+		free(top.slots);
+		return;
+	}
+	walk_from(map, 0, list_append, list);
+	free_slots(map);
+	top.slots[0] = list_to_slot(list);
+	top_replace(map, &top);
+}
+
+/* Make the top reach as far as a range does. */
+static int grow(struct dfd_iovamap *map, const struct dfd_iova *range)
+{
+	struct dfd_iovamap_top *top = &map->top;
+	int ret = top->num_slots ? 0 : top_new(top, range->start, LOW_SHIFT, 1);
+
+	while (!ret && (range->start < top->base || range->last > top_last(top))) {
+		uint64_t low = range->start < top->base ? range->start : top->base;
+		uint64_t high = range->last > top_last(top) ? range->last : top_last(top);
+		unsigned int bits = bits_of((low ^ high) >> top->shift);
+
+		if (top->num_slots == 1 && top->shift < TOP_SHIFT && !is_node(top->slots[0]))
+			stretch(top);
+		else if (top->num_slots == 1)
+			ret = resize(map, top->base, 0);
+		else if (worth(map, bits - BITS))
+			ret = resize(map, top->base, bits - BITS);
+		else
+			ret = raise(map);
+	}
+	return ret;
+}
+
+static bool has_node(const struct dfd_iovamap_top *top, size_t first, size_t last)
+{
+	while (first < last && !is_node(top->slots[first]))
+		first++;
+	return is_node(top->slots[first]);
+}
+
+/* Do one thing to make the top smaller or the tree less high. Return: whether it was done */
+static bool settle_once(struct dfd_iovamap *map)
+{
+	const struct dfd_iovamap_top *top = &map->top;
+	size_t first = 0, last = top->num_slots - 1, num;
+	unsigned int bits, order;
+
+	while (!top->slots[first])
+		first++;
+	while (!top->slots[last])
+		last--;
+	bits = bits_of(first ^ last);
+	num = (size_t)1 << bits;
+	if (bits <= DFD_IOVAMAP_MAX_ORDER && worth(map, bits) && has_node(top, first, last))
+		return !lower(map, first & ~(num - 1), num);
+	order = bits > BITS ? bits - BITS : 0;
+	return SLOTS << order < top->num_slots &&
+	       !resize(map, top->base + ((uint64_t)first << top->shift), order);
+}
+
+static void settle(struct dfd_iovamap *map)
+{
+	if (map->count && map->count <= iovamap_limit(map) / 2 && map->top.num_slots > 1)
+		collapse(map);
+	while (map->count && settle_once(map))
+		;
+	if (!map->count)
+		dfd_iovamap_clear(map, NULL, NULL);
+}
+
+/* One range more or less in each block that it touches. */
+static void count_range(struct dfd_iovamap *map, const struct part *part, int one)
+{
+	const uint64_t first = top_index(&map->top, part->first) / SLOTS;
+
+	for (uint64_t i = first; i <= top_index(&map->top, part->last) / SLOTS; i++)
+		map->top.counts[i] += (size_t)one;
+	map->count += (size_t)one;
+}
+
+static uintptr_t *top_slot(struct dfd_iovamap *map, uint64_t address)
+{
+	return &map->top.slots[top_index(&map->top, address)];
 }
 
 int dfd_iovamap_add(struct dfd_iovamap *map, struct dfd_iova *range)
@@ -574,15 +433,15 @@ int dfd_iovamap_add(struct dfd_iovamap *map, struct dfd_iova *range)
 
 	if (next && next->start <= range->last)
 		return -EEXIST;
-	if (!map->root)
-		set_root(map, range->start, LOW_SHIFT);
 	ret = grow(map, range);
 	if (!ret)
-		ret = slot_add(map, &map->root, map->shift, &all);
-	if (ret)
-		shrink(map);
-	else
-		map->count++;
+		ret = slots_add(map, top_slot(map, range->start), map->top.shift, &all);
+	if (!ret)
+		count_range(map, &all, 1);
+	/* There may be enough for a wider top, or the only slot has got a node. */
+	if (ret || !(map->count & (map->count - 1)) ||
+	    (map->top.num_slots == 1 && is_node(map->top.slots[0])))
+		settle(map);
 	return ret;
 }
 
@@ -590,10 +449,12 @@ void dfd_iovamap_remove(struct dfd_iovamap *map, const struct dfd_iova *range)
 {
 	const struct part all = { (struct dfd_iova *)(uintptr_t)range, range->start, range->last };
 
-	map->count--;
 	hints_freed(map, range->start);
-	slot_remove(map, &map->root, map->shift, &all);
-	shrink(map);
+	slots_remove(map, top_slot(map, range->start), map->top.shift, &all);
+	count_range(map, &all, -1);
+	if (!*top_slot(map, range->start) || !*top_slot(map, range->last) ||
+	    map->count <= iovamap_limit(map) / 2)
+		settle(map);
 }
 
 /** struct clear - what dfd_iovamap_clear() was given */
@@ -617,7 +478,8 @@ void dfd_iovamap_clear(struct dfd_iovamap *map, void (*gone)(void *ctx, struct d
 
 	if (gone)
 		walk_from(map, 0, clear_one, &c);
-	slot_free(map, map->root);
+	free_slots(map);
+	free(map->top.slots);
 	*map = (struct dfd_iovamap){ 0 };
 }
 
@@ -635,8 +497,10 @@ void dfd_iovamap_take_out(struct dfd_iovamap *map, uint64_t first, uint64_t last
 {
 	struct dfd_iova *range;
 
-	if (is_all(map, first, last))
+	if (is_all(map, first, last)) {
 		dfd_iovamap_clear(map, gone, ctx);
+		return;
+	}
 	while ((range = dfd_iovamap_next(map, first)) && range->start <= last) {
 		dfd_iovamap_remove(map, range);
 		gone(ctx, range);

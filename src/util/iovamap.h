@@ -21,22 +21,32 @@ struct dfd_iovamap_hint {
 	uint64_t min, size, align, at;
 };
 
-#define DFD_IOVAMAP_HINTS 16u
+#define DFD_IOVAMAP_HINTS     16u
+#define DFD_IOVAMAP_MAX_ORDER 3u
+
+/**
+ * struct dfd_iovamap_top - slots in a row; no range is outside
+ * @base: the first address of the first one
+ * @shift: each stands for 2^shift addresses
+ * @num_slots: 0, 1, or 512 times a power of two
+ * @counts: how many ranges touch each 512 of them
+ */
+struct dfd_iovamap_top {
+	uint64_t base;
+	unsigned int shift;
+	size_t num_slots;
+	uintptr_t *slots;
+	size_t counts[1u << DFD_IOVAMAP_MAX_ORDER];
+};
 
 /**
  * struct dfd_iovamap - zero it before the first use
- * @root: node, list, range or nothing, as everywhere in the tree
- * @shift: of the node that @root is or would be
- * @base: its first address; no range is outside
- * @span: how many addresses it has, less one
- * @nodes: how many nodes there are
+ * @nodes: how many nodes there are, with each 512 slots of the top
  * @count: how many ranges
  * @hints: for sizes from 4 KiB up, by powers of two
  */
 struct dfd_iovamap {
-	uintptr_t root;
-	unsigned int shift;
-	uint64_t base, span;
+	struct dfd_iovamap_top top;
 	size_t nodes;
 	size_t count;
 	struct dfd_iovamap_hint hints[DFD_IOVAMAP_HINTS];
@@ -96,7 +106,7 @@ void dfd_iovamap_clear(struct dfd_iovamap *map, void (*gone)(void *ctx, struct d
 #define DFD_IOVAMAP_TOP	 57u /* shift of the highest level */
 #define DFD_IOVAMAP_NODE ((uintptr_t)1)
 #define DFD_IOVAMAP_LIST ((uintptr_t)2)
-#define DFD_IOVAMAP_FULL ((uintptr_t)4)
+#define DFD_IOVAMAP_PART ((uintptr_t)4)
 
 /** struct dfd_iovamap_node - @count: ranges that touch its span */
 struct dfd_iovamap_node {
@@ -104,30 +114,34 @@ struct dfd_iovamap_node {
 	uintptr_t slots[1u << DFD_IOVAMAP_BITS];
 };
 
-/** dfd_iovamap_in_slot() - Return: the range in @slot, no node, that holds @address, or NULL */
+/** dfd_iovamap_in_slot() - Return: the range in @slot, a list or a part, that holds @address */
 struct dfd_iova *dfd_iovamap_in_slot(uintptr_t slot, uint64_t address);
 
 /**
  * dfd_iovamap_find() - Return: the range that holds @address, or NULL
  *
- * The number of the next slot is kept in the top bits; the two lowest bits, which choose no slot,
- * make room. Where a range covers the whole slot, as it does when all is made of pages, it is not
- * looked at: all checks are branches, so the processor goes on before it has the range.
+ * Where a range covers the whole slot, as it does when all is made of pages, the slot is the answer
+ * and the range is not looked at. All checks are branches, so the processor goes on before it has
+ * what it looks for.
  */
 static inline struct dfd_iova *dfd_iovamap_find(const struct dfd_iovamap *map, uint64_t address)
 {
-	uint64_t path = address >> 2 << (DFD_IOVAMAP_TOP - map->shift);
-	uintptr_t slot = map->root;
+	const struct dfd_iovamap_top *top = &map->top;
+	unsigned int shift = top->shift;
+	uint64_t i = (address - top->base) >> shift;
+	uintptr_t slot;
 
-	if (address - map->base > map->span)
+	if (i >= top->num_slots)
 		return NULL;
-	for (; slot & DFD_IOVAMAP_NODE; path <<= DFD_IOVAMAP_BITS) {
-		slot -= DFD_IOVAMAP_NODE;
-		slot = ((struct dfd_iovamap_node *)slot)->slots[path >> (64 - DFD_IOVAMAP_BITS)];
+	slot = top->slots[i];
+	while (slot & (DFD_IOVAMAP_NODE | DFD_IOVAMAP_LIST | DFD_IOVAMAP_PART)) {
+		if (!(slot & DFD_IOVAMAP_NODE))
+			return dfd_iovamap_in_slot(slot, address);
+		shift -= DFD_IOVAMAP_BITS;
+		i = (address >> shift) & ((1u << DFD_IOVAMAP_BITS) - 1);
+		slot = ((const struct dfd_iovamap_node *)(slot - DFD_IOVAMAP_NODE))->slots[i];
 	}
-	if (slot & DFD_IOVAMAP_FULL)
-		return (struct dfd_iova *)(slot - DFD_IOVAMAP_FULL);
-	return dfd_iovamap_in_slot(slot, address);
+	return (struct dfd_iova *)slot;
 }
 
 #endif

@@ -374,6 +374,108 @@ static void test_huge(void **state)
 	model_finish(&m);
 }
 
+/* Pages from 4 GiB down, as Linux's allocator of IOVAs lays them out. */
+static void add_down(struct dfd_iovamap *map, struct dfd_iova *ranges, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		uint64_t start = (UINT64_C(1) << 32) - 0x5000 * (i + 1);
+
+		ranges[i] = (struct dfd_iova){ start, start + 0x3fff };
+		assert_int_equal(dfd_iovamap_add(map, &ranges[i]), 0);
+	}
+}
+
+/* Slots in the top stand for 4 KiB or 2 MiB: one table to look into, or two. */
+static void test_dense_is_low(void **state)
+{
+	enum { MANY = 60000 };
+	static struct dfd_iova ranges[MANY];
+	struct dfd_iovamap map = { 0 };
+
+	(void)state;
+	add_down(&map, ranges, 0, 600);
+	assert_int_equal(map.top.shift, 12);
+	add_down(&map, ranges, 600, MANY);
+	assert_int_equal(map.top.shift, 21);
+	for (size_t i = 600; i < MANY; i++)
+		dfd_iovamap_remove(&map, &ranges[i]);
+	assert_int_equal(map.top.shift, 12);
+	for (size_t i = 4; i < 600; i++)
+		dfd_iovamap_remove(&map, &ranges[i]);
+	assert_int_equal(map.nodes, 0);
+	for (size_t i = 0; i < 4; i++)
+		assert_ptr_equal(dfd_iovamap_find(&map, ranges[i].start), &ranges[i]);
+	dfd_iovamap_clear(&map, NULL, NULL);
+}
+
+/* One far away comes and goes: what that costs must not grow with what is there. */
+static void test_far_is_cheap(void **state)
+{
+	enum { MANY = 60000, TIMES = 2000 };
+	static struct dfd_iova ranges[MANY];
+	struct dfd_iovamap map = { 0 };
+	uint64_t start;
+
+	(void)state;
+	add_down(&map, ranges, 0, MANY);
+	start = cpu_ms();
+	for (unsigned int i = 0; i < TIMES; i++) {
+		uint64_t at = UINT64_C(1) << (34 + i % 29);
+		struct dfd_iova far = { at, at + 7 };
+
+		assert_int_equal(dfd_iovamap_add(&map, &far), 0);
+		assert_ptr_equal(dfd_iovamap_find(&map, at), &far);
+		assert_ptr_equal(dfd_iovamap_find(&map, ranges[i].last), &ranges[i]);
+		dfd_iovamap_remove(&map, &far);
+	}
+	print_message("%d times in %d ms\n", TIMES, (int)(cpu_ms() - start));
+	assert_true(cpu_ms() - start < 400 * SLOW);
+	assert_int_equal(map.top.shift, 21);
+	dfd_iovamap_clear(&map, NULL, NULL);
+}
+
+/* Without memory a range is refused, and all else is as it was. */
+static void test_no_memory(void **state)
+{
+	static struct model m;
+	size_t refused = 0;
+
+	(void)state;
+	srand(6);
+	dfd_alloc_reset();
+	for (int round = 0; round < 20000; round++) {
+		uint64_t at = (random64() & 0x3ff) * 0x1000 << (rand() % 4 * 12);
+		struct dfd_iova *range = malloc(sizeof(*range));
+		size_t i = model_next(&m, at);
+		int ret;
+
+		*range = (struct dfd_iova){ at, at + 0xfff };
+		dfd_alloc.fail_in = 1 + (size_t)rand() % 4;
+		ret = dfd_iovamap_add(&m.map, range);
+		dfd_alloc.fail_in = 0;
+		refused += ret == -ENOMEM;
+		if (ret) {
+			free(range);
+		} else {
+			memmove(&m.ranges[i + 1], &m.ranges[i],
+				(m.count - i) * sizeof(m.ranges[0]));
+			m.ranges[i] = range;
+			m.count++;
+		}
+		check_around(&m, at, at + 0xfff);
+		while (m.count > 600 || (m.count && rand() % 3 == 0)) {
+			dfd_alloc.fail_in = (size_t)rand() % 4;
+			model_remove(&m, (size_t)rand() % m.count);
+		}
+		dfd_alloc.fail_in = 0;
+		while (m.count > 5 && rand() % 500 == 0)
+			model_remove(&m, 0);
+	}
+	assert_true(refused > 20);
+	model_finish(&m);
+	assert_int_equal(dfd_alloc.live, 0);
+}
+
 /* Little clusters far apart are what such a tree likes least. */
 static void test_memory_is_bounded(void **state)
 {
@@ -409,11 +511,13 @@ static void test_memory_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),	   cmocka_unit_test(test_below_a_page),
-		cmocka_unit_test(test_edges),	   cmocka_unit_test(test_gaps),
-		cmocka_unit_test(test_huge),	   cmocka_unit_test(test_memory_is_bounded),
-		cmocka_unit_test(test_take_out),   cmocka_unit_test(test_near_and_far),
-		cmocka_unit_test(test_gaps_again), cmocka_unit_test(test_many_gaps),
+		cmocka_unit_test(test_random),	     cmocka_unit_test(test_below_a_page),
+		cmocka_unit_test(test_edges),	     cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_huge),	     cmocka_unit_test(test_memory_is_bounded),
+		cmocka_unit_test(test_take_out),     cmocka_unit_test(test_near_and_far),
+		cmocka_unit_test(test_gaps_again),   cmocka_unit_test(test_many_gaps),
+		cmocka_unit_test(test_dense_is_low), cmocka_unit_test(test_far_is_cheap),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

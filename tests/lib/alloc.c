@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "alloc.h"
@@ -33,31 +34,40 @@ static void *count(void *ptr)
 	return ptr;
 }
 
+static bool fails(void)
+{
+	return dfd_alloc.fail_in && !--dfd_alloc.fail_in;
+}
+
 void *__wrap_malloc(size_t size)
 {
-	return count(__real_malloc(size));
+	return fails() ? NULL : count(__real_malloc(size));
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
-	return count(__real_calloc(n, size));
+	return fails() ? NULL : count(__real_calloc(n, size));
 }
 
 void *__wrap_realloc(void *ptr, size_t size)
 {
+	if (fails())
+		return NULL;
 	dfd_alloc.live -= malloc_usable_size(ptr);
 	return count(__real_realloc(ptr, size));
 }
 
 void *__wrap_reallocarray(void *ptr, size_t n, size_t size)
 {
+	if (fails())
+		return NULL;
 	dfd_alloc.live -= malloc_usable_size(ptr);
 	return count(__real_reallocarray(ptr, n, size));
 }
 
 char *__wrap_strdup(const char *s)
 {
-	return count(__real_strdup(s));
+	return fails() ? NULL : count(__real_strdup(s));
 }
 
 void __wrap_free(void *ptr)

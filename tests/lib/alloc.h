@@ -13,11 +13,13 @@
  * @calls: allocations
  * @live: bytes allocated and not yet freed
  * @peak: the most that @live has been
+ * @fail_in: set it to n to have the nth allocation from then on fail
  */
 struct dfd_alloc {
 	size_t calls;
 	size_t live;
 	size_t peak;
+	size_t fail_in;
 };
 extern _Thread_local struct dfd_alloc dfd_alloc; /* what this thread allocates */
 
