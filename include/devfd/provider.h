@@ -223,10 +223,10 @@ void dfd_dma_put(struct dfd_host *host, void *ptr, uint64_t written);
  *
  * On reset, unmap of the range and close, @done runs with -ECANCELED before those act.
  *
- * Return: 1 finished; 0 @done will follow; -EFAULT not mapped for reading; -EIO bus mastering is
- * off; -EINVAL more than DFD_MAX_DMA_LEN; -EAGAIN DFD_MAX_DMA_INFLIGHT requests are under way;
- * -ECANCELED by message, inside a @done that runs because of a cancellation; what the driver's
- * struct dfd_dma_io says.
+ * Return: 1 finished, also by an answer inside the request; 0 @done will follow; -EFAULT not mapped
+ * for reading; -EIO bus mastering is off; -EINVAL more than DFD_MAX_DMA_LEN; -EAGAIN
+ * DFD_MAX_DMA_INFLIGHT requests are under way; -ECANCELED by message, inside a @done that runs
+ * because of a cancellation; what the driver's struct dfd_dma_io says.
  */
 int dfd_dma_read(struct dfd_host *host, uint64_t iova, void *buf, size_t len, dfd_dma_done done,
 		 void *ctx);

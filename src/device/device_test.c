@@ -392,6 +392,7 @@ struct wire {
 	struct dfd_dma_token tokens[DFD_MAX_DMA_INFLIGHT + 1];
 	unsigned int count;
 	bool at_once;
+	int status;
 	uint8_t data[64];
 };
 
@@ -400,7 +401,7 @@ static int wire_read(void *ctx, uint64_t offset, size_t len, struct dfd_dma_toke
 	struct wire *w = ctx;
 
 	if (w->at_once)
-		dfd_dma_complete(token, 0, w->data + offset, len);
+		dfd_dma_complete(token, w->status, w->data + offset, len);
 	else
 		w->tokens[w->count++] = token;
 	return 0;
@@ -412,7 +413,10 @@ static int wire_write(void *ctx, uint64_t offset, const void *buf, size_t len,
 	struct wire *w = ctx;
 
 	memcpy(w->data + offset, buf, len);
-	w->tokens[w->count++] = token;
+	if (w->at_once)
+		dfd_dma_complete(token, w->status, NULL, 0);
+	else
+		w->tokens[w->count++] = token;
 	return 0;
 }
 
@@ -616,15 +620,21 @@ static void test_dma_by_message(void **state)
 	dfd_device_service(f->dev);
 	assert_int_equal(f->p.dones, 1);
 
-	/* An answer inside the request still waits for service. */
+	/* After an answer inside the request nothing is left to be done. */
 	w.at_once = true;
-	f->p.in_call = true;
-	assert_int_equal(dfd_dma_read(host, 0x100000, f->p.buf, 8, note_done, &f->p), 0);
-	f->p.in_call = false;
-	dfd_device_service(f->dev);
-	assert_int_equal(f->p.dones, 2);
-	assert_false(f->p.done_in_call);
+	memset(f->p.buf, 0, 8);
+	assert_int_equal(dfd_dma_read(host, 0x100000, f->p.buf, 8, note_done, &f->p), 1);
+	assert_memory_equal(f->p.buf, "over the", 8);
 	assert_int_equal(dfd_dma_watch(f->dev, note_dirty, NULL), 0);
+	dirty_len = 0;
+	assert_int_equal(dfd_dma_write(host, 0x100000, "OVER", 4, note_done, &f->p), 1);
+	assert_int_equal(dirty_len, 4);
+	w.status = -EFAULT;
+	assert_int_equal(dfd_dma_write(host, 0x100000, "OVER", 4, note_done, &f->p), -EFAULT);
+	assert_int_equal(dirty_len, 4);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	dfd_device_service(f->dev);
+	assert_int_equal(f->p.dones, 1);
 	w.at_once = false;
 	w.count = 0;
 	assert_int_equal(dfd_dma_write(host, 0x100001, "XY", 2, note_done, &f->p), 0);

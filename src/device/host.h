@@ -44,7 +44,10 @@ struct host_irq {
 /** enum request_state - what a slot for DMA by message is doing */
 enum request_state { REQUEST_FREE, REQUEST_SENT, REQUEST_ANSWERED };
 
-/** struct dma_request - one DMA by message under way */
+/**
+ * struct dma_request - one DMA by message under way
+ * @sending: inside the call that sends it, which looks for the answer itself
+ */
 struct dma_request {
 	enum request_state state;
 	uint64_t id;
@@ -54,6 +57,7 @@ struct dma_request {
 	dfd_dma_done done;
 	void *ctx;
 	int status;
+	bool sending;
 };
 
 /** struct dma_use - a pointer given out by dfd_dma_get() */

@@ -9,7 +9,8 @@
  *
  * A request by message has a slot and an id. The answer (from any thread) looks for its id: if the
  * slot was cancelled meanwhile the id is gone and the answer is dropped, so nothing late can reach
- * the model's buffer. Done functions run from service, or with -ECANCELED from whatever cancels.
+ * the model's buffer. Done functions run from service, or with -ECANCELED from whatever cancels;
+ * for an answer inside the request there is none to run: that DMA has ended as one by pointer does.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -280,7 +281,30 @@ static int move_all(struct model_host *h, uint64_t iova, uint8_t *in, const uint
 
 /* ---- by message ---- */
 
-/* Send the request on its way. Return: 0 or a negative errno. */
+static void free_request(struct model_host *h, struct dma_request *r)
+{
+	if (r->state == REQUEST_ANSWERED)
+		atomic_fetch_sub(&h->answers, 1);
+	r->state = REQUEST_FREE;
+	atomic_fetch_sub(&h->under_way, 1);
+}
+
+/* The request has left, or could not. Return: as dfd_dma_read(). */
+static int request_sent(struct model_host *h, struct dma_request *r, int ret)
+{
+	pthread_mutex_lock(&h->requests_lock);
+	r->sending = false;
+	if (!ret && r->state == REQUEST_ANSWERED)
+		ret = r->status ? r->status : 1;
+	else if (ret > 0)
+		ret = -EPROTO;
+	if (ret)
+		free_request(h, r);
+	pthread_mutex_unlock(&h->requests_lock);
+	return ret;
+}
+
+/* Send the request on its way. Return: as dfd_dma_read(). */
 static int send_request(struct model_host *h, uint64_t iova, void *in, const void *out, size_t len,
 			dfd_dma_done done, void *ctx)
 {
@@ -298,7 +322,9 @@ static int send_request(struct model_host *h, uint64_t iova, void *in, const voi
 	}
 	if (r) {
 		token.id = ++h->next_id;
-		*r = (struct dma_request){ REQUEST_SENT, token.id, iova, len, in, done, ctx, 0 };
+		*r =
+			(struct dma_request){ REQUEST_SENT, token.id, iova, len, in,
+					      done,	    ctx,      0,    true };
 		atomic_fetch_add(&h->under_way, 1);
 	}
 	pthread_mutex_unlock(&h->requests_lock);
@@ -306,16 +332,10 @@ static int send_request(struct model_host *h, uint64_t iova, void *in, const voi
 		return -EAGAIN;
 	ret = in ? m->io->read(m->io_ctx, iova - m->range.start, len, token)
 		 : m->io->write(m->io_ctx, iova - m->range.start, out, len, token);
-	if (ret) {
-		/* It will not be answered. */
-		pthread_mutex_lock(&h->requests_lock);
-		if (r->state == REQUEST_ANSWERED)
-			atomic_fetch_sub(&h->answers, 1);
-		r->state = REQUEST_FREE;
-		atomic_fetch_sub(&h->under_way, 1);
-		pthread_mutex_unlock(&h->requests_lock);
-	}
-	return ret > 0 ? -EPROTO : ret;
+	ret = request_sent(h, r, ret);
+	if (ret == 1 && out)
+		mark_dirty(h, iova, len);
+	return ret;
 }
 
 static int transfer(struct model_host *h, uint64_t iova, void *in, const void *out, size_t len,
@@ -381,7 +401,7 @@ void dfd_dma_complete(struct dfd_dma_token token, int status, const void *data, 
 	}
 	if (r) {
 		set_answered(h, r, status);
-		if (h->kick_fd >= 0)
+		if (h->kick_fd >= 0 && !r->sending)
 			dfd_eventfd_signal(h->kick_fd);
 	}
 	pthread_mutex_unlock(&h->requests_lock);
@@ -434,11 +454,8 @@ static bool take_request(struct model_host *h, struct dma_request *out,
 			oldest = r;
 	}
 	if (oldest) {
-		if (oldest->state == REQUEST_ANSWERED)
-			atomic_fetch_sub(&h->answers, 1);
 		*out = *oldest;
-		oldest->state = REQUEST_FREE;
-		atomic_fetch_sub(&h->under_way, 1);
+		free_request(h, oldest);
 	}
 	pthread_mutex_unlock(&h->requests_lock);
 	return oldest != NULL;
