@@ -328,52 +328,28 @@ static const struct dfd_model_option edu_options[NUM_OPTIONS] = {
 	[OPTION_MSIX] = { "msix", DFD_OPTION_BOOL, .help = "one MSI-X vector, its table in BAR 2" },
 };
 
-static int describe(bool msix, const struct dfd_desc **desc, struct dfd_error *err)
-{
-	struct dfd_desc_builder *b = dfd_desc_builder_new(DFD_BUS_PCI);
-
-	dfd_desc_add_flags(b, DFD_DEVICE_RESET);
-	dfd_desc_set_num(b, DFD_FACT_VENDOR_ID, 0x1234);
-	dfd_desc_set_num(b, DFD_FACT_DEVICE_ID, 0x11e8);
-	dfd_desc_set_num(b, DFD_FACT_SUBSYSTEM_VENDOR_ID, 0x1af4);
-	dfd_desc_set_num(b, DFD_FACT_SUBSYSTEM_ID, 0x1100);
-	dfd_desc_set_num(b, DFD_FACT_CLASS_CODE, 0x00ff00);
-	dfd_desc_set_num(b, DFD_FACT_REVISION_ID, 0x10);
-	dfd_desc_set_num(b, DFD_FACT_MSI_VECTORS, 1);
-	dfd_desc_set_str(b, DFD_FACT_NAME, "edu");
-	dfd_desc_add_region(b, &(struct dfd_region){ .index = DFD_PCI_BAR0, .size = 1 << 20 });
-	dfd_desc_add_region(b, &(struct dfd_region){ .index = DFD_PCI_CONFIG, .size = 256 });
-	dfd_desc_add_irq(b, &(struct dfd_irq){ .index = DFD_PCI_INTX,
-					       .count = 1,
-					       .flags = DFD_IRQ_LEVEL | DFD_IRQ_MASKABLE });
-	if (msix) {
-		dfd_desc_set_num(b, DFD_FACT_MSIX_VECTORS, 1);
-		dfd_desc_add_region(
-			b, &(struct dfd_region){ .index = MSIX_BAR, .size = MSIX_BAR_SIZE });
-	}
-	return dfd_desc_build(b, desc, err);
-}
-
 static int edu_create(const union dfd_option_value *values, struct dfd_device **out,
 		      struct dfd_error *err)
 {
-	const struct dfd_pci_setup setup = { .msix_bar = MSIX_BAR, .msix_pba = MSIX_PBA };
-	const struct dfd_desc *desc;
+	static const struct dfd_pci_setup setup = { .msix_bar = MSIX_BAR, .msix_pba = MSIX_PBA };
+	bool msix = values[OPTION_MSIX].number;
 	struct edu *e = calloc(1, sizeof(*e));
+	struct dfd_desc_builder *b = dfd_pci_builder(&(struct dfd_pci_identity){
+		"edu", 0x1234, 0x11e8, 0x1af4, 0x1100, 0x00ff00, 0x10, 1, msix });
 	int ret;
 
-	if (!e)
-		return dfd_error_set(err, -ENOMEM, "out of memory");
+	dfd_desc_add_region(b, &(struct dfd_region){ .index = DFD_PCI_BAR0, .size = 1 << 20 });
+	if (msix)
+		dfd_desc_add_region(
+			b, &(struct dfd_region){ .index = MSIX_BAR, .size = MSIX_BAR_SIZE });
+	ret = dfd_model_build(b, &edu_ops, e, &setup, out, err);
+	if (ret) {
+		free(e);
+		return ret;
+	}
 	e->dma_mask = values[OPTION_DMA_MASK].number;
 	e->latency_ns = values[OPTION_LATENCY].number;
-	ret = describe(values[OPTION_MSIX].number, &desc, err);
-	if (!ret) {
-		ret = dfd_model_new(desc, &edu_ops, e, &setup, out, err);
-		dfd_desc_unref(desc);
-	}
-	if (ret)
-		free(e);
-	return ret;
+	return 0;
 }
 
 const struct dfd_model_type dfd_model_edu = {

@@ -65,6 +65,7 @@ struct dfd_model_type {
 };
 
 extern const struct dfd_model_type dfd_model_edu;
+extern const struct dfd_model_type dfd_model_igb;
 extern const struct dfd_model_type dfd_model_nvme;
 extern const struct dfd_model_type dfd_model_pl011;
 extern const struct dfd_model_type dfd_model_shapes;
@@ -83,6 +84,31 @@ int dfd_model_open(const char *spec, struct dfd_device **out, struct dfd_error *
 
 /** dfd_model_help() - the models and their options, line by line, without newlines */
 void dfd_model_help(void (*line)(void *ctx, const char *text), void *ctx);
+
+/** struct dfd_pci_identity - @msi, @msix: vectors, 0 for none */
+struct dfd_pci_identity {
+	const char *name;
+	uint16_t vendor, device, subsystem_vendor, subsystem;
+	uint32_t class_code;
+	uint8_t revision;
+	uint32_t msi, msix;
+};
+
+/**
+ * dfd_pci_builder() - start the description of a PCI function that can be reset, with 256 bytes of
+ *                     configuration space and INTx
+ *
+ * Return: as dfd_desc_builder_new(). The BARs are to be added.
+ */
+struct dfd_desc_builder *dfd_pci_builder(const struct dfd_pci_identity *id);
+
+/**
+ * dfd_model_build() - dfd_desc_build(), then dfd_model_new()
+ * @priv: NULL where there was no memory for it, which is -ENOMEM
+ */
+int dfd_model_build(struct dfd_desc_builder *b, const struct dfd_device_ops *ops, void *priv,
+		    const struct dfd_pci_setup *pci, struct dfd_device **out,
+		    struct dfd_error *err);
 
 /** dfd_reg_load() - a little-endian register of 1, 2, 4 or 8 bytes */
 static inline uint64_t dfd_reg_load(const void *buf, size_t width)

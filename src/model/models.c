@@ -8,7 +8,8 @@
 #include "model/model.h"
 
 static const struct dfd_model_type *const models[] = {
-	&dfd_model_edu, &dfd_model_nvme, &dfd_model_pl011, &dfd_model_shapes, &dfd_model_uart,
+	&dfd_model_edu,	  &dfd_model_igb,    &dfd_model_nvme,
+	&dfd_model_pl011, &dfd_model_shapes, &dfd_model_uart,
 };
 #define NUM_MODELS (sizeof(models) / sizeof(*models))
 

@@ -11,11 +11,14 @@ static void test_refused(void **state)
 		const char *says;
 	} cases[] = {
 		{ "", -ENOENT,
-		  "model:: there is no such model; there are: edu, nvme, pl011, shapes, uart" },
+		  "model:: there is no such model; there are: edu, igb, nvme, pl011, shapes, "
+		  "uart" },
 		{ "ed", -ENOENT,
-		  "model:ed: there is no such model; there are: edu, nvme, pl011, shapes, uart" },
+		  "model:ed: there is no such model; there are: edu, igb, nvme, pl011, shapes, "
+		  "uart" },
 		{ "edu2,msix=1", -ENOENT,
-		  "model:edu2: there is no such model; there are: edu, nvme, pl011, shapes, uart" },
+		  "model:edu2: there is no such model; there are: edu, igb, nvme, pl011, shapes, "
+		  "uart" },
 		{ "edu,speed=1", -EINVAL,
 		  "model:edu: has no option \"speed\"; it has: dma_mask, latency, msix" },
 		{ "edu,", -EINVAL,
@@ -67,8 +70,9 @@ static void test_refused(void **state)
 static void test_accepted(void **state)
 {
 	static const char *const specs[] = {
-		"edu",	 "edu,msix", "edu,msix=1,latency=0,dma_mask=0xffffffffffffffff",
-		"pl011", "shapes",   "uart",
+		"edu",	"edu,msix", "edu,msix=1,latency=0,dma_mask=0xffffffffffffffff",
+		"igb",	"pl011",    "shapes",
+		"uart",
 	};
 
 	(void)state;

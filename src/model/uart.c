@@ -375,28 +375,6 @@ static const struct dfd_model_option uart_options[] = {
 };
 
 /* The ids of QEMU's card, which Linux's 8250_pci knows. */
-static int describe(const struct dfd_desc **desc, struct dfd_error *err)
-{
-	struct dfd_desc_builder *b = dfd_desc_builder_new(DFD_BUS_PCI);
-
-	dfd_desc_add_flags(b, DFD_DEVICE_RESET);
-	dfd_desc_set_num(b, DFD_FACT_VENDOR_ID, 0x1b36);
-	dfd_desc_set_num(b, DFD_FACT_DEVICE_ID, 0x0002);
-	dfd_desc_set_num(b, DFD_FACT_SUBSYSTEM_VENDOR_ID, 0x1af4);
-	dfd_desc_set_num(b, DFD_FACT_SUBSYSTEM_ID, 0x1100);
-	dfd_desc_set_num(b, DFD_FACT_CLASS_CODE, 0x070002);
-	dfd_desc_set_num(b, DFD_FACT_REVISION_ID, 1);
-	dfd_desc_set_str(b, DFD_FACT_NAME, "uart");
-	dfd_desc_add_region(b, &(struct dfd_region){ .index = DFD_PCI_BAR0,
-						     .flags = DFD_REGION_IOPORT,
-						     .size = NUM_REGISTERS });
-	dfd_desc_add_region(b, &(struct dfd_region){ .index = DFD_PCI_CONFIG, .size = 256 });
-	dfd_desc_add_irq(b, &(struct dfd_irq){ .index = DFD_PCI_INTX,
-					       .count = 1,
-					       .flags = DFD_IRQ_LEVEL | DFD_IRQ_MASKABLE });
-	return dfd_desc_build(b, desc, err);
-}
-
 /* Of a pipe both ends are opened: without a reader, writing to it would be a SIGPIPE. */
 static int open_file(struct uart *u, const char *path, struct dfd_error *err)
 {
@@ -426,7 +404,6 @@ static int open_backend(struct uart *u, const char *backend, struct dfd_error *e
 static int uart_create(const union dfd_option_value *values, struct dfd_device **out,
 		       struct dfd_error *err)
 {
-	const struct dfd_desc *desc;
 	struct uart *u = calloc(1, sizeof(*u));
 	int ret;
 
@@ -434,11 +411,14 @@ static int uart_create(const union dfd_option_value *values, struct dfd_device *
 		return dfd_error_set(err, -ENOMEM, "out of memory");
 	u->fd = u->terminal.slave = -1;
 	ret = open_backend(u, values[0].text, err);
-	if (!ret)
-		ret = describe(&desc, err);
 	if (!ret) {
-		ret = dfd_model_new(desc, &uart_ops, u, NULL, out, err);
-		dfd_desc_unref(desc);
+		struct dfd_desc_builder *b = dfd_pci_builder(&(struct dfd_pci_identity){
+			"uart", 0x1b36, 0x0002, 0x1af4, 0x1100, 0x070002, 1, 0, 0 });
+
+		dfd_desc_add_region(b, &(struct dfd_region){ .index = DFD_PCI_BAR0,
+							     .flags = DFD_REGION_IOPORT,
+							     .size = NUM_REGISTERS });
+		ret = dfd_model_build(b, &uart_ops, u, NULL, out, err);
 	}
 	if (ret)
 		uart_free(u);

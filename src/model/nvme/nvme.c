@@ -125,30 +125,19 @@ static const struct dfd_model_option nvme_options[NUM_OPTIONS] = {
 				       "registers" },
 };
 
-static int describe(bool mapped, const struct dfd_desc **desc, struct dfd_error *err)
+static struct dfd_desc_builder *describe(bool mapped)
 {
 	const struct dfd_area area = { .offset = NVME_DOORBELLS, .size = NVME_PAGE };
-	struct dfd_desc_builder *b = dfd_desc_builder_new(DFD_BUS_PCI);
+	struct dfd_desc_builder *b = dfd_pci_builder(
+		&(struct dfd_pci_identity){ "nvme", NVME_VENDOR_ID, NVME_DEVICE_ID, NVME_VENDOR_ID,
+					    NVME_DEVICE_ID, CLASS_NVME, 1, 0, NVME_QUEUES });
 
-	dfd_desc_add_flags(b, DFD_DEVICE_RESET);
-	dfd_desc_set_num(b, DFD_FACT_VENDOR_ID, NVME_VENDOR_ID);
-	dfd_desc_set_num(b, DFD_FACT_DEVICE_ID, NVME_DEVICE_ID);
-	dfd_desc_set_num(b, DFD_FACT_SUBSYSTEM_VENDOR_ID, NVME_VENDOR_ID);
-	dfd_desc_set_num(b, DFD_FACT_SUBSYSTEM_ID, NVME_DEVICE_ID);
-	dfd_desc_set_num(b, DFD_FACT_CLASS_CODE, CLASS_NVME);
-	dfd_desc_set_num(b, DFD_FACT_REVISION_ID, 1);
-	dfd_desc_set_num(b, DFD_FACT_MSIX_VECTORS, NVME_QUEUES);
-	dfd_desc_set_str(b, DFD_FACT_NAME, "nvme");
 	dfd_desc_add_region(b, &(struct dfd_region){ .index = DFD_PCI_BAR0,
 						     .flags = mapped ? DFD_REGION_MAPPABLE : 0,
 						     .size = BAR_SIZE,
 						     .areas = mapped ? &area : NULL,
 						     .num_areas = mapped });
-	dfd_desc_add_region(b, &(struct dfd_region){ .index = DFD_PCI_CONFIG, .size = 256 });
-	dfd_desc_add_irq(b, &(struct dfd_irq){ .index = DFD_PCI_INTX,
-					       .count = 1,
-					       .flags = DFD_IRQ_LEVEL | DFD_IRQ_MASKABLE });
-	return dfd_desc_build(b, desc, err);
+	return b;
 }
 
 /* FNV-1a. */
@@ -240,7 +229,6 @@ static int nvme_create(const union dfd_option_value *values, struct dfd_device *
 	const struct dfd_pci_setup setup = { .bars_64bit = 1,
 					     .msix_table = MSIX_TABLE,
 					     .msix_pba = MSIX_PBA };
-	const struct dfd_desc *desc;
 	struct nvme *n = calloc(1, sizeof(*n));
 	int ret;
 
@@ -249,11 +237,7 @@ static int nvme_create(const union dfd_option_value *values, struct dfd_device *
 	n->disk.fd = n->doorbells.fd = -1;
 	ret = init(n, values, err);
 	if (!ret)
-		ret = describe(n->doorbells.page, &desc, err);
-	if (!ret) {
-		ret = dfd_model_new(desc, &nvme_ops, n, &setup, out, err);
-		dfd_desc_unref(desc);
-	}
+		ret = dfd_model_build(describe(n->doorbells.page), &nvme_ops, n, &setup, out, err);
 	if (ret)
 		nvme_free(n);
 	else
