@@ -5,8 +5,10 @@
  * Paths below a few prefixes lead there, by their text. All links in the tree are relative, so a
  * program that has come in stays in, and one that asks where it is gets the name it came by.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shim/shim.h"
 
@@ -53,28 +55,41 @@ static bool may_be_below(const char *path)
 	       (path[5] == 'v' || path[5] == '.' || path[5] == '/');
 }
 
+static bool in_view(const char *absolute)
+{
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
+		if (below(absolute, prefixes[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What ".." means behind a link is for the kernel to say, so the path stays as it is. */
 const char *shim_view(const char *path, char buf[PATH_MAX])
 {
 	char absolute[PATH_MAX];
+	bool by_text;
+	int saved = errno;
 
-	if (!view || !path || !may_be_below(path))
+	if (!view || !path || !may_be_below(path) ||
+	    !shim_path_absolute("/", path, absolute, sizeof(absolute)))
 		return path;
-	if (!shim_path_absolute("/", path, absolute, sizeof(absolute)))
+	by_text = in_view(absolute);
+	if ((!by_text && !in_view(path)) || snprintf(buf, PATH_MAX, "%s%s", view, path) >= PATH_MAX)
 		return path;
-	/* What ".." means behind a link is for the kernel to say, so the path stays as it is. */
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
-		if (below(absolute, prefixes[i]) &&
-		    snprintf(buf, PATH_MAX, "%s%s", view, path) < PATH_MAX)
-			return buf;
+	/* Into the view and, as far as the text tells, out of it again: by a link in it or not. */
+	if (!by_text && NEXT(faccessat)(AT_FDCWD, buf, F_OK, AT_SYMLINK_NOFOLLOW)) {
+		errno = saved;
+		return path;
 	}
-	return path;
+	return buf;
 }
 
 size_t shim_view_start(const char *path)
 {
-	bool in_view = view && path && !strncmp(path, view, view_len) && path[view_len] == '/';
+	bool inside = view && path && !strncmp(path, view, view_len) && path[view_len] == '/';
 
-	return in_view ? view_len : 0;
+	return inside ? view_len : 0;
 }
 
 char *shim_unview(char *path)

@@ -70,6 +70,23 @@ static int open_device(const char *name, void *memory)
 	return device < 0 || pwrite(device, &command, 2, (off_t)config + 4) != 2;
 }
 
+/* A file under the map becomes shorter, and longer again. */
+static int file_shrinks(char *memory)
+{
+	int fd = memfd_create("gone", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, SIZE) ||
+	    mmap(memory, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) != memory)
+		return 1;
+	if (transfer(TO_US) || memory[0] != 0x5a || ftruncate(fd, 0) || transfer(0) ||
+	    transfer(TO_US) || ftruncate(fd, SIZE) || memory[0])
+		return 1;
+	memory[0] = 0x11;
+	if (transfer(0) || memset(memory, 0, 64) != memory || transfer(TO_US))
+		return 1;
+	return memory[0] != 0x11 || close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	char *memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -80,10 +97,17 @@ int main(int argc, char **argv)
 	memset(memory, 0, 64);
 	if (transfer(TO_US) || memory[0] != 0x5a || memory[63] != 0x5a || memory[64])
 		return 2;
-	if (mprotect(memory, SIZE, PROT_READ) || transfer(TO_US))
+	/* What may only be read is not written, and what is not there neither. */
+	memory[0] = 0x33;
+	if (mprotect(memory, SIZE, PROT_READ) || transfer(TO_US) || memory[0] != 0x33)
 		return 3;
-	if (munmap(memory, SIZE) || transfer(0) || transfer(TO_US))
+	if (mprotect(memory, SIZE, PROT_NONE) || transfer(0) || transfer(TO_US) ||
+	    mprotect(memory, SIZE, PROT_READ | PROT_WRITE) || memory[0] != 0x33)
 		return 4;
+	if (transfer(TO_US) || memory[0] != 0x5a || file_shrinks(memory))
+		return 5;
+	if (munmap(memory, SIZE) || transfer(0) || transfer(TO_US))
+		return 6;
 	puts("still here");
 	return 0;
 }

@@ -50,5 +50,15 @@ check clock-id same 31000000 "$(clock_id platform:$clock)"
 check firmware give $firmware
 check firmware-path says "/fw-cfg@9020000" "platform:$firmware?via=noiommu"
 check clock-2011 vm-clock platform:$clock /clock@9010000
+# A program that knows the calls of 2011 and nothing of the library, by the path of a device.
+check clock-path same "$(cat <<END
+"dt", version 1, flags 2
+region 0: /clock@9010000, entry 0 of property 1, 0x1000 bytes at 0x9010000
+  identification 0x31
+irq 0: /clock@9010000, entry 0 of property 3
+irq 0 on an eventfd: yes
+and off: yes
+END
+)" "$(devfd run --at /dev/clock=platform:$clock -- shim-tree /dev/clock)"
 check matrix vm-matrix /matrix.txt platform=platform:$clock platformdual=platform:$dual \
 	platformcdev="platform:$page?via=cdev"

@@ -11,9 +11,25 @@ ways() {
 		check edu-$way-raw drive_raw "pci:$edu?via=$way"
 		check edu-$way-answers answers "pci:$edu?via=$way"
 		check edu-$way-views views_agree "pci:$edu?via=$way"
+		check edu-$way-alone alone $way
 		check nvme-$way nvme_works "pci:$nvme?via=$way"
 	done
+	check nvme-alone nvme_alone
 	check edu-any drive "pci:$edu"
+}
+
+# Drivers without the library print what those with it print of the model, or of the same disk.
+alone() { # WAY
+	raw-vfio-edu "$1" $edu "$n" "$seed" >/tmp/drive && diff /expect/edu /tmp/drive
+}
+
+nvme_alone() {
+	local command
+	for command in identify "write 300 50 $seed" "verify 300 50 $seed" "read 300 50"; do
+		raw-nvme $nvme $command >/tmp/alone && nvme pci:$nvme $command >/tmp/drive || return 1
+		diff /tmp/drive /tmp/alone || return 1
+	done
+	cat /tmp/alone
 }
 
 nvme_works() { # ADDRESS
