@@ -9,7 +9,7 @@ MESON_ARGS ?=
 # `devfd run` another one comes before that of the sanitizer.
 SAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:verify_asan_link_order=0 UBSAN_OPTIONS=print_stacktrace=1
 
-.PHONY: all built deps demo check check-vm check-selftests check-san compare bench fuzz install format clean
+.PHONY: all built deps demo check check-vm check-uml check-selftests check-san compare bench fuzz install format clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -40,6 +40,11 @@ check: built
 check-vm: built
 	@scripts/deps vm
 	@tests/vm/run $(BUILD)
+
+# Stock kernels as processes; see tests/uml/run.
+check-uml: built
+	@scripts/deps uml
+	@tests/uml/run $(BUILD)
 
 # The kernel's own tests of VFIO under `devfd run`; see tests/selftests/run.
 check-selftests: built

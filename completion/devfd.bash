@@ -71,6 +71,20 @@ _devfd_functions() { # VERB WORD
 	COMPREPLY=($(compgen -W "$names" -- "$2"))
 }
 
+# Everything but addresses and programs is a file.
+_devfd_uml() { # WORD
+	if [[ $1 == -* ]]; then
+		COMPREPLY=($(compgen -W "--device --kernel --init --rootfs --with --timeout --verbose
+			--help --" -- "$1"))
+	elif [[ $COMP_LINE == *"--device $1" ]]; then
+		_devfd_addresses "" "$1"
+	elif [[ $COMP_LINE == *"--with $1" ]]; then
+		COMPREPLY=($(compgen -c -- "$1"))
+	else
+		COMPREPLY=($(compgen -f -- "$1"))
+	fi
+}
+
 _lsvfio() {
 	local word
 	word=$(_devfd_word)
@@ -105,6 +119,8 @@ _devfd() {
 		_devfd_functions "${BASH_REMATCH[1]}" "$word"
 	elif [[ $COMP_LINE == "devfd serve "* && $word == -* ]]; then
 		COMPREPLY=($(compgen -W "--socket --mode --once --poll --log --help" -- "$word"))
+	elif [[ $COMP_LINE == "devfd uml "* ]]; then
+		_devfd_uml "$word"
 	elif [[ $word == -* ]]; then
 		COMPREPLY=($(compgen -W "--device --at --view --verbose --help --" -- "$word"))
 	elif [[ $COMP_LINE == "devfd serve "* && $COMP_LINE != *"--socket $word" ]]; then

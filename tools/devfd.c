@@ -14,6 +14,7 @@ static const struct verb verbs[] = {
 	{ "restore", devfd_restore, "give PCI functions back to the drivers they had" },
 	{ "run", devfd_run, "run a program that finds devices at paths" },
 	{ "serve", devfd_serve, "serve a device to other processes (vfio-user)" },
+	{ "uml", devfd_uml, "run a Linux kernel that drives a device, as a process" },
 	{ "unbind", devfd_unbind, "take PCI functions from their drivers" },
 	{ "help", help, "list the verbs, or explain one" },
 };

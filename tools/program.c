@@ -56,15 +56,17 @@ static int search(const char *name, char *path, size_t size)
 	return worst;
 }
 
+int program_find(const char *name, char *path, size_t size)
+{
+	if (!strchr(name, '/'))
+		return *name ? search(name, path, size) : PROGRAM_NOT_FOUND;
+	return snprintf(path, size, "%s", name) < (int)size ? try_path(name) : PROGRAM_NOT_FOUND;
+}
+
 static int find(const char *name, char *path, size_t size)
 {
-	int ret;
+	int ret = program_find(name, path, size);
 
-	if (!strchr(name, '/'))
-		ret = *name ? search(name, path, size) : PROGRAM_NOT_FOUND;
-	else
-		ret = snprintf(path, size, "%s", name) < (int)size ? try_path(name)
-								   : PROGRAM_NOT_FOUND;
 	if (ret == PROGRAM_NOT_FOUND)
 		tool_fail(0, "%s: program not found", name);
 	else if (ret)

@@ -10,6 +10,9 @@
 #define PROGRAM_REFUSED	  126
 #define PROGRAM_NOT_FOUND 127
 
+/** program_find() - as program_check(), but without a message and without a look into the file */
+int program_find(const char *name, char *path, size_t size);
+
 /**
  * program_check() - look for a program and at what would start it
  * @name: as typed: a path, or a name that is looked for in $PATH

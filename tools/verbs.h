@@ -19,6 +19,7 @@ int devfd_bind(int argc, char **argv);
 int devfd_restore(int argc, char **argv);
 int devfd_run(int argc, char **argv);
 int devfd_serve(int argc, char **argv);
+int devfd_uml(int argc, char **argv);
 int devfd_unbind(int argc, char **argv);
 
 #endif
