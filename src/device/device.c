@@ -209,6 +209,11 @@ int device_map_source(struct dfd_device *dev, uint32_t index, uint64_t offset, s
 	return 0;
 }
 
+bool device_has_contents(const struct dfd_device *dev)
+{
+	return dev->ops->region_read || dev->model;
+}
+
 int dfd_region_mmap(struct dfd_device *dev, uint32_t index, uint64_t offset, size_t len, int prot,
 		    void **addr)
 {

@@ -18,6 +18,9 @@
 int device_map_source(struct dfd_device *dev, uint32_t index, uint64_t offset, size_t len,
 		      bool writes, int *fd, uint64_t *at);
 
+/** device_has_contents() - Return: false for a device that is only described */
+bool device_has_contents(const struct dfd_device *dev);
+
 /**
  * device_fork_prepare() - before fork(): wait until no other thread is inside the device
  *

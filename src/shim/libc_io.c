@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -237,18 +236,6 @@ void closefrom(int first)
 	NEXT(closefrom)(first);
 	vfio_closed();
 }
-
-void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
-{
-	struct shim_fd f;
-
-	if (!(flags & MAP_ANONYMOUS) && shim_fd_get(fd, &f) &&
-	    shim_result(shim_map(&f, len, prot, flags, &fd, &off)))
-		return MAP_FAILED;
-	return NEXT(mmap)(addr, len, prot, flags, fd, off);
-}
-
-void *mmap64(void *addr, size_t len, int prot, int flags, int fd, off64_t off) SAME_AS(mmap);
 
 int ioctl(int fd, unsigned long request, ...)
 {

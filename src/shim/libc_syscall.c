@@ -97,6 +97,9 @@ static bool call_fd(long number, const long a[NUM_ARGS], long *ret)
 		CALL(SYS_ioctl, ioctl(FD, (unsigned long)a[1], a[2]));
 		CALL(SYS_mmap,
 		     (long)mmap((void *)a[0], (size_t)a[1], (int)a[2], (int)a[3], (int)a[4], a[5]));
+		CALL(SYS_munmap, munmap(PATH, (size_t)a[1]));
+		CALL(SYS_mprotect, mprotect(PATH, (size_t)a[1], (int)a[2]));
+		CALL(SYS_mremap, (long)mremap(PATH, (size_t)a[1], (size_t)a[2], (int)a[3], a[4]));
 		CALL(SYS_dup, dup(FD));
 #ifdef SYS_dup2
 		CALL(SYS_dup2, dup2(FD, (int)a[1]));

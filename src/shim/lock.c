@@ -39,3 +39,13 @@ void shim_mutex_unlock(pthread_mutex_t *mutex)
 	if (!--depth)
 		NEXT(pthread_sigmask)(SIG_SETMASK, &before, NULL);
 }
+
+void shim_handler_enter(void)
+{
+	depth++;
+}
+
+void shim_handler_leave(void)
+{
+	depth--;
+}

@@ -21,6 +21,7 @@
 
 #include "device/process.h"
 #include "shim/shim.h"
+#include "shim/trap.h"
 #include "shim/vfio.h"
 
 /* Set up before main() and constant from then on, but for what their locks guard. */
@@ -282,6 +283,7 @@ int shim_stdio_path(struct shim_mount *m, char *out, size_t size)
 
 static void fork_prepare(void)
 {
+	trap_fork_prepare();
 	vfio_fork_prepare();
 	for (uint32_t i = 0; i < num_mounts; i++) {
 		shim_mutex_lock(&mounts[i].lock);
@@ -298,6 +300,7 @@ static void fork_parent(void)
 		shim_mutex_unlock(&mounts[i].lock);
 	}
 	vfio_fork_parent();
+	trap_fork_done();
 }
 
 static void fork_child(void)
@@ -311,6 +314,7 @@ static void fork_child(void)
 	}
 	shim_fd_forked();
 	vfio_fork_child();
+	trap_fork_done();
 }
 
 /* ---- setting up ---- */
@@ -394,6 +398,7 @@ __attribute__((constructor)) static void set_up(void)
 	set_up_vfio();
 	if (!num_mounts)
 		return;
+	trap_masks_start();
 	shim_fd_adopt();
 	pthread_atfork(fork_prepare, fork_parent, fork_child);
 }

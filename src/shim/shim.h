@@ -194,14 +194,26 @@ ssize_t shim_read(const struct shim_fd *f, int fd, void *buf, size_t len, off_t 
 ssize_t shim_write(const struct shim_fd *f, int fd, const void *buf, size_t len, off_t off);
 off_t shim_seek(const struct shim_fd *f, int fd, off_t off, int whence);
 int shim_ioctl(const struct shim_fd *f, uint32_t request, void *arg);
-/** shim_map() - where to map instead: @fd and @off are replaced. Return: 0 or a negative errno */
-int shim_map(const struct shim_fd *f, size_t len, int prot, int flags, int *fd, off_t *off);
+/**
+ * shim_access() - one access of a bus to a region
+ * @buf: receives or holds @len bytes, 1, 2, 4 or 8
+ *
+ * Return: 0, or a negative errno where the device does not answer.
+ */
+int shim_access(struct shim_mount *m, uint32_t index, uint64_t offset, void *buf, size_t len,
+		bool writes);
+/** shim_map() - mmap() of a device. Return: the address or a negative errno */
+intptr_t shim_map(const struct shim_fd *f, void *addr, size_t len, int prot, int flags, off_t off);
 
 /* ---- lock.c ---- */
 
 /** shim_mutex_lock() - pthread_mutex_lock() with the signals of this thread blocked; may nest */
 void shim_mutex_lock(pthread_mutex_t *mutex);
 void shim_mutex_unlock(pthread_mutex_t *mutex);
+
+/** shim_handler_enter() - in a handler with all signals blocked: locks need not block them */
+void shim_handler_enter(void);
+void shim_handler_leave(void);
 
 /* ---- libc.c ---- */
 
