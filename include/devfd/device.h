@@ -188,7 +188,7 @@ struct dfd_dma_io {
 enum dfd_dma_kind {
 	DFD_DMA_ADDRESS, /* memory of this process; must stay valid until unmapped */
 	DFD_DMA_FD,	 /* a part of a file; used by pointer only if sealed against shrinking */
-	DFD_DMA_MESSAGE, /* callbacks */
+	DFD_DMA_MESSAGE, /* callbacks; not for devices behind the kernel's VFIO */
 };
 
 /**

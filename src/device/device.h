@@ -10,6 +10,7 @@
 
 #include "util/eventfd.h"
 
+struct dma_requests;
 struct model_host;
 
 /** struct irq_wait - eventfds that the library holds for dfd_wait_irq() */
@@ -24,6 +25,7 @@ struct irq_wait {
  * struct dfd_device - an open device
  * @lock: held during every operation if @locked
  * @model: the host of a model, else NULL
+ * @requests: DMA by message, where there may be some
  * @resets: how often the device was reset
  * @log: where dfd_device_log() goes, or NULL
  * @wait_lock: guards @waits and the thread; taken before @lock
@@ -35,6 +37,7 @@ struct dfd_device {
 	bool locked;
 	pthread_mutex_t lock;
 	struct model_host *model;
+	struct dma_requests *requests;
 	atomic_uint resets;
 	void (*log)(void *ctx, const char *text);
 	void *log_ctx;

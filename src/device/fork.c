@@ -16,14 +16,14 @@ void device_fork_prepare(struct dfd_device *dev)
 {
 	pthread_mutex_lock(&dev->wait_lock);
 	pthread_mutex_lock(&dev->lock);
-	if (dev->model)
-		pthread_mutex_lock(&dev->model->requests_lock);
+	if (dev->requests)
+		pthread_mutex_lock(&dev->requests->lock);
 }
 
 void device_fork_parent(struct dfd_device *dev)
 {
-	if (dev->model)
-		pthread_mutex_unlock(&dev->model->requests_lock);
+	if (dev->requests)
+		pthread_mutex_unlock(&dev->requests->lock);
 	pthread_mutex_unlock(&dev->lock);
 	pthread_mutex_unlock(&dev->wait_lock);
 }

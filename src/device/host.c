@@ -116,8 +116,7 @@ static void rearm(struct model_host *h)
 
 void model_host_run_due(struct model_host *h)
 {
-	if (atomic_load(&h->answers))
-		host_dma_run_answers(h);
+	dma_requests_run(&h->requests);
 	host_irq_poll_unmask(h);
 	if (h->next_deadline != DEADLINE_OFF)
 		run_timers(h, now_ns());
@@ -141,7 +140,7 @@ static int add_to_epoll(struct model_host *h, int fd)
 
 void model_host_close_poll_fds(struct model_host *h)
 {
-	int *fds[] = { &h->epoll_fd, &h->timer_fd, &h->kick_fd };
+	int *fds[] = { &h->epoll_fd, &h->timer_fd, &h->requests.kick_fd };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
 		if (*fds[i] >= 0)
@@ -157,15 +156,15 @@ static int open_poll_fds(struct model_host *h)
 	h->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	h->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	h->armed = DEADLINE_OFF;
-	pthread_mutex_lock(&h->requests_lock); /* dfd_dma_complete() reads kick_fd */
-	h->kick_fd = eventfd(atomic_load(&h->answers) || h->files.dying ? 1 : 0,
-			     EFD_NONBLOCK | EFD_CLOEXEC);
-	pthread_mutex_unlock(&h->requests_lock);
-	if (h->epoll_fd < 0 || h->timer_fd < 0 || h->kick_fd < 0)
+	pthread_mutex_lock(&h->requests.lock); /* dfd_dma_complete() reads kick_fd */
+	h->requests.kick_fd = eventfd(atomic_load(&h->requests.answers) || h->files.dying ? 1 : 0,
+				      EFD_NONBLOCK | EFD_CLOEXEC);
+	pthread_mutex_unlock(&h->requests.lock);
+	if (h->epoll_fd < 0 || h->timer_fd < 0 || h->requests.kick_fd < 0)
 		return -errno;
 	ret = add_to_epoll(h, h->timer_fd);
 	if (!ret)
-		ret = add_to_epoll(h, h->kick_fd);
+		ret = add_to_epoll(h, h->requests.kick_fd);
 	return ret ? ret : host_irq_watch_all(h);
 }
 
@@ -175,9 +174,9 @@ int model_host_poll_fd(struct model_host *h)
 		int ret = open_poll_fds(h);
 
 		if (ret) {
-			pthread_mutex_lock(&h->requests_lock);
+			pthread_mutex_lock(&h->requests.lock);
 			model_host_close_poll_fds(h);
-			pthread_mutex_unlock(&h->requests_lock);
+			pthread_mutex_unlock(&h->requests.lock);
 			return ret;
 		}
 	}
@@ -196,8 +195,8 @@ void model_host_drain(struct model_host *h)
 		host_dma_tear(h);
 		return;
 	}
-	if (dfd_eventfd_take(h->kick_fd) && atomic_load(&h->answers))
-		host_dma_run_answers(h);
+	if (dfd_eventfd_take(h->requests.kick_fd))
+		dma_requests_run(&h->requests);
 	host_dma_tear(h);
 	if (read(h->timer_fd, &value, sizeof(value)) == (ssize_t)sizeof(value))
 		h->armed = DEADLINE_OFF;
@@ -205,8 +204,8 @@ void model_host_drain(struct model_host *h)
 
 bool model_host_quiet(struct model_host *h)
 {
-	bool quiet =
-		h->next_deadline == DEADLINE_OFF && !h->files.dying && !atomic_load(&h->under_way);
+	bool quiet = h->next_deadline == DEADLINE_OFF && !h->files.dying &&
+		     !atomic_load(&h->requests.under_way);
 
 	for (uint32_t i = 0; quiet && i < h->num_irqs; i++)
 		quiet = h->irqs[i].unmask_fd < 0;
@@ -336,7 +335,7 @@ ssize_t model_host_write(struct model_host *h, uint32_t index, uint64_t offset, 
 /* What the model has begun: DMA first, because its end may arm a timer. */
 static void stop_all(struct model_host *h)
 {
-	host_dma_cancel(h, 0, UINT64_MAX);
+	dma_requests_cancel(&h->requests, 0, UINT64_MAX);
 	for (unsigned int i = 0; i < DFD_MAX_TIMERS; i++)
 		set_deadline(h, i, DEADLINE_OFF);
 }
@@ -473,10 +472,12 @@ static int host_new(struct dfd_device *dev, const struct dfd_pci_setup *pci, str
 		return dfd_error_set(err, -ENOMEM, "out of memory for a device model");
 	h->base.ops = &host_ops;
 	h->dev = dev;
-	h->epoll_fd = h->timer_fd = h->kick_fd = -1;
+	h->epoll_fd = h->timer_fd = -1;
 	for (unsigned int i = 0; i < DFD_MAX_TIMERS; i++)
 		set_deadline(h, i, DEADLINE_OFF);
-	pthread_mutex_init(&h->requests_lock, NULL);
+	dma_requests_init(&h->requests);
+	dma_requests_attach(&h->requests, dev);
+	h->requests.written = host_dma_written;
 	h->is_pci = dfd_desc_bus(dev->desc) == DFD_BUS_PCI;
 	if (pci)
 		h->setup = *pci;
@@ -525,7 +526,7 @@ void model_host_free(struct model_host *h)
 	host_irq_finish(h);
 	host_dma_finish(h);
 	model_host_close_poll_fds(h);
-	pthread_mutex_destroy(&h->requests_lock);
+	dma_requests_finish(&h->requests);
 	free(h);
 }
 

@@ -14,6 +14,7 @@
 
 #include "device/device.h"
 #include "device/dma_file.h"
+#include "device/dma_requests.h"
 #include "pci/config.h"
 #include "util/eventfd.h"
 #include "util/iovamap.h"
@@ -41,25 +42,6 @@ struct host_irq {
 	struct vector *vectors;
 };
 
-/** enum request_state - what a slot for DMA by message is doing */
-enum request_state { REQUEST_FREE, REQUEST_SENT, REQUEST_ANSWERED };
-
-/**
- * struct dma_request - one DMA by message under way
- * @sending: inside the call that sends it, which looks for the answer itself
- */
-struct dma_request {
-	enum request_state state;
-	uint64_t id;
-	uint64_t iova;
-	size_t len;
-	void *buf; /* NULL for a write */
-	dfd_dma_done done;
-	void *ctx;
-	int status;
-	bool sending;
-};
-
 /** struct dma_use - a pointer given out by dfd_dma_get() */
 struct dma_use {
 	void *ptr;
@@ -73,21 +55,18 @@ struct dma_use {
  * struct model_host - the host of one model
  * @deadlines: CLOCK_MONOTONIC in ns; DEADLINE_OFF, or DEADLINE_NOW for deferred work
  * @next_deadline: the earliest of them
- * @epoll_fd: the poll fd, with @timer_fd, @kick_fd and all unmask eventfds inside; all three are
- *            -1 until somebody asks for it
+ * @epoll_fd: the poll fd, with @timer_fd, the kick of @requests and all unmask eventfds inside; all
+ *            three are -1 until somebody asks for it
  * @armed: deadline that @timer_fd is set to
  * @signaller: of eventfds, where drivers are strangers; NULL elsewhere
- * @requests_lock: guards @requests and @next_id; taken last, never held while foreign code runs
- * @cancelling: done functions run with -ECANCELED; no new request by message
- * @under_way: requests that are not REQUEST_FREE
- * @answers: requests in state REQUEST_ANSWERED, so that nobody need take the lock to find none
+ * @requests: DMA by message
  */
 struct model_host {
 	struct dfd_host base;
 	struct dfd_device *dev;
 
 	uint64_t deadlines[DFD_MAX_TIMERS], next_deadline;
-	int epoll_fd, timer_fd, kick_fd;
+	int epoll_fd, timer_fd;
 	uint64_t armed;
 
 	bool is_pci;
@@ -103,11 +82,7 @@ struct model_host {
 	struct dma_use uses[MAX_DMA_USES];
 	void (*dirty)(void *ctx, uint64_t iova, uint64_t len);
 	void *dirty_ctx;
-	pthread_mutex_t requests_lock;
-	struct dma_request requests[DFD_MAX_DMA_INFLIGHT];
-	uint64_t next_id;
-	bool cancelling;
-	atomic_uint under_way, answers;
+	struct dma_requests requests;
 };
 
 /* host.c: called from device.c with the device locked, except for the last two */
@@ -157,10 +132,8 @@ int host_dma_read(struct dfd_host *host, uint64_t iova, void *buf, size_t len, d
 		  void *ctx);
 int host_dma_write(struct dfd_host *host, uint64_t iova, const void *buf, size_t len,
 		   dfd_dma_done done, void *ctx);
-/** End requests by message in [iova, last] with -ECANCELED. */
-void host_dma_cancel(struct model_host *h, uint64_t iova, uint64_t last);
-/** Run the done functions of answered requests. */
-void host_dma_run_answers(struct model_host *h);
+/** A write by message has succeeded. */
+void host_dma_written(struct dfd_device *dev, uint64_t iova, uint64_t len);
 /** Spend a slice on files that no map uses any more. */
 void host_dma_tear(struct model_host *h);
 void host_dma_finish(struct model_host *h);

@@ -5,18 +5,12 @@
  * Theory of operation: a map is reached in one of three ways. By pointer: memory of this process,
  * or a file that is sealed against shrinking and therefore mapped. By file: any other file, with
  * pread and pwrite, because a pointer into it could raise SIGBUS. By message: callbacks of the
- * driver's side, which answer later.
- *
- * A request by message has a slot and an id. The answer (from any thread) looks for its id: if the
- * slot was cancelled meanwhile the id is gone and the answer is dropped, so nothing late can reach
- * the model's buffer. Done functions run from service, or with -ECANCELED from whatever cancels;
- * for an answer inside the request there is none to run: that DMA has ended as one by pointer does.
+ * driver's side, which answer later (dma_requests.c).
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "device/dma_answer.h"
 #include "device/host.h"
 #include "util/eventfd.h"
 
@@ -135,7 +129,7 @@ int host_dma_unmap(struct model_host *h, uint64_t iova, uint64_t size, uint64_t 
 
 	if (dfd_iovamap_cuts(&h->maps, iova, last))
 		return -EINVAL;
-	host_dma_cancel(h, iova, last);
+	dma_requests_cancel(&h->requests, iova, last);
 	dfd_iovamap_take_out(&h->maps, iova, last, unmap_one, &u);
 	*unmapped = u.bytes;
 	host_dma_tear(h);
@@ -144,8 +138,8 @@ int host_dma_unmap(struct model_host *h, uint64_t iova, uint64_t size, uint64_t 
 
 void host_dma_tear(struct model_host *h)
 {
-	if (dma_files_tear(&h->files) && h->kick_fd >= 0)
-		dfd_eventfd_signal(h->kick_fd);
+	if (dma_files_tear(&h->files) && h->requests.kick_fd >= 0)
+		dfd_eventfd_signal(h->requests.kick_fd);
 }
 
 void host_dma_finish(struct model_host *h)
@@ -281,58 +275,18 @@ static int move_all(struct model_host *h, uint64_t iova, uint8_t *in, const uint
 
 /* ---- by message ---- */
 
-static void free_request(struct model_host *h, struct dma_request *r)
-{
-	if (r->state == REQUEST_ANSWERED)
-		atomic_fetch_sub(&h->answers, 1);
-	r->state = REQUEST_FREE;
-	atomic_fetch_sub(&h->under_way, 1);
-}
-
-/* The request has left, or could not. Return: as dfd_dma_read(). */
-static int request_sent(struct model_host *h, struct dma_request *r, int ret)
-{
-	pthread_mutex_lock(&h->requests_lock);
-	r->sending = false;
-	if (!ret && r->state == REQUEST_ANSWERED)
-		ret = r->status ? r->status : 1;
-	else if (ret > 0)
-		ret = -EPROTO;
-	if (ret)
-		free_request(h, r);
-	pthread_mutex_unlock(&h->requests_lock);
-	return ret;
-}
-
-/* Send the request on its way. Return: as dfd_dma_read(). */
+/* Return: as dfd_dma_read(). */
 static int send_request(struct model_host *h, uint64_t iova, void *in, const void *out, size_t len,
 			dfd_dma_done done, void *ctx)
 {
 	const struct mapping *m = mapping_at(h, iova);
-	struct dfd_dma_token token = { .dev = h->dev };
-	struct dma_request *r = NULL;
-	int ret;
+	const struct dma_place place = { m->io, m->io_ctx, iova - m->range.start };
+	const struct dma_request r = {
+		.iova = iova, .len = len, .buf = in, .done = done, .ctx = ctx
+	};
 
-	if (h->cancelling)
-		return -ECANCELED;
-	pthread_mutex_lock(&h->requests_lock);
-	for (unsigned int i = 0; i < DFD_MAX_DMA_INFLIGHT && !r; i++) {
-		if (h->requests[i].state == REQUEST_FREE)
-			r = &h->requests[i];
-	}
-	if (r) {
-		token.id = ++h->next_id;
-		*r =
-			(struct dma_request){ REQUEST_SENT, token.id, iova, len, in,
-					      done,	    ctx,      0,    true };
-		atomic_fetch_add(&h->under_way, 1);
-	}
-	pthread_mutex_unlock(&h->requests_lock);
-	if (!r)
-		return -EAGAIN;
-	ret = in ? m->io->read(m->io_ctx, iova - m->range.start, len, token)
-		 : m->io->write(m->io_ctx, iova - m->range.start, out, len, token);
-	ret = request_sent(h, r, ret);
+	int ret = dma_requests_send(&h->requests, &place, &r, out);
+
 	if (ret == 1 && out)
 		mark_dirty(h, iova, len);
 	return ret;
@@ -367,133 +321,7 @@ int host_dma_write(struct dfd_host *host, uint64_t iova, const void *buf, size_t
 	return transfer(from_base(host), iova, NULL, buf, len, done, ctx);
 }
 
-/* The request that waits for this answer, or NULL. The lock of requests is held. */
-static struct dma_request *waiting(struct model_host *h, struct dfd_dma_token token)
+void host_dma_written(struct dfd_device *dev, uint64_t iova, uint64_t len)
 {
-	for (unsigned int i = 0; i < DFD_MAX_DMA_INFLIGHT; i++) {
-		struct dma_request *r = &h->requests[i];
-
-		if (r->state == REQUEST_SENT && r->id == token.id)
-			return r;
-	}
-	return NULL;
-}
-
-static void set_answered(struct model_host *h, struct dma_request *r, int status)
-{
-	r->status = status;
-	r->state = REQUEST_ANSWERED;
-	atomic_fetch_add(&h->answers, 1);
-}
-
-void dfd_dma_complete(struct dfd_dma_token token, int status, const void *data, size_t len)
-{
-	struct model_host *h = token.dev->model;
-	struct dma_request *r;
-
-	pthread_mutex_lock(&h->requests_lock);
-	r = waiting(h, token);
-	if (r && r->buf && !status) {
-		if (data && len == r->len)
-			memcpy(r->buf, data, len);
-		else
-			status = -EPROTO;
-	}
-	if (r) {
-		set_answered(h, r, status);
-		if (h->kick_fd >= 0 && !r->sending)
-			dfd_eventfd_signal(h->kick_fd);
-	}
-	pthread_mutex_unlock(&h->requests_lock);
-}
-
-/* The buffer is the model's until the request is over, which takes the lock of the device. */
-ssize_t dma_answer_into(struct dfd_dma_token token, size_t offset,
-			ssize_t (*fill)(void *ctx, void *at), void *ctx)
-{
-	struct model_host *h = token.dev->model;
-	const struct dma_request *r;
-	ssize_t ret = -ECANCELED;
-
-	pthread_mutex_lock(&token.dev->lock);
-	pthread_mutex_lock(&h->requests_lock);
-	r = waiting(h, token);
-	pthread_mutex_unlock(&h->requests_lock);
-	if (r)
-		ret = fill(ctx, (uint8_t *)r->buf + offset);
-	pthread_mutex_unlock(&token.dev->lock);
-	return ret;
-}
-
-void dma_answer_done(struct dfd_dma_token token, int status)
-{
-	struct model_host *h = token.dev->model;
-	struct dma_request *r;
-
-	pthread_mutex_lock(&h->requests_lock);
-	r = waiting(h, token);
-	if (r)
-		set_answered(h, r, status);
-	pthread_mutex_unlock(&h->requests_lock);
-	device_enter(token.dev);
-	device_leave(token.dev);
-}
-
-/* Take a request out of its slot: the oldest of those that @wanted accepts. */
-static bool take_request(struct model_host *h, struct dma_request *out,
-			 bool (*wanted)(const struct dma_request *r, uint64_t iova, uint64_t last),
-			 uint64_t iova, uint64_t last)
-{
-	struct dma_request *oldest = NULL;
-
-	pthread_mutex_lock(&h->requests_lock);
-	for (unsigned int i = 0; i < DFD_MAX_DMA_INFLIGHT; i++) {
-		struct dma_request *r = &h->requests[i];
-
-		if (wanted(r, iova, last) && (!oldest || r->id < oldest->id))
-			oldest = r;
-	}
-	if (oldest) {
-		*out = *oldest;
-		free_request(h, oldest);
-	}
-	pthread_mutex_unlock(&h->requests_lock);
-	return oldest != NULL;
-}
-
-static bool is_answered(const struct dma_request *r, uint64_t iova, uint64_t last)
-{
-	(void)iova;
-	(void)last;
-	return r->state == REQUEST_ANSWERED;
-}
-
-static bool is_inside(const struct dma_request *r, uint64_t iova, uint64_t last)
-{
-	return r->state != REQUEST_FREE && r->iova <= last && r->iova + (r->len - 1) >= iova;
-}
-
-void host_dma_run_answers(struct model_host *h)
-{
-	struct dma_request r;
-
-	/* Bounded: a done function may ask for more, and the answer may come at once. */
-	for (unsigned int i = 0; i < DFD_MAX_DMA_INFLIGHT; i++) {
-		if (!take_request(h, &r, is_answered, 0, 0))
-			return;
-		if (!r.buf && !r.status)
-			mark_dirty(h, r.iova, r.len);
-		r.done(r.ctx, r.status);
-	}
-}
-
-void host_dma_cancel(struct model_host *h, uint64_t iova, uint64_t last)
-{
-	struct dma_request r;
-
-	/* A done function that tries again is refused, so none is left and this ends. */
-	h->cancelling = true;
-	while (take_request(h, &r, is_inside, iova, last))
-		r.done(r.ctx, -ECANCELED);
-	h->cancelling = false;
+	mark_dirty(dev->model, iova, len);
 }

@@ -202,9 +202,6 @@ static int set_irqs(struct dfd_device *dev, const struct dfd_irq_set *set)
 
 static int dma_map(struct dfd_device *dev, struct dfd_dma_map *map)
 {
-	if (map->kind == DFD_DMA_MESSAGE)
-		dfd_device_log(dev, "memory that is no file cannot be handed on to the server of "
-				    "this device; let the driver share it as a file");
 	return link_map(link_of(dev), map);
 }
 
@@ -216,8 +213,13 @@ static int dma_unmap(struct dfd_device *dev, uint64_t iova, uint64_t size, uint6
 static int reset(struct dfd_device *dev)
 {
 	const struct call call = { .command = USER_RESET };
+	struct link *l = link_of(dev);
+	int ret;
 
-	return link_call(link_of(dev), &call, NULL);
+	link_asked_cancel(l, 0, UINT64_MAX);
+	ret = link_call(l, &call, NULL);
+	link_asked_cancel(l, 0, UINT64_MAX); /* what the server has asked until then */
+	return ret;
 }
 
 static int feature(struct dfd_device *dev, uint32_t flags, void *data, size_t len)
@@ -570,6 +572,8 @@ static int open_socket(int fd, const char *path, struct options options, int pat
 		dfd_desc_unref(desc);
 		if (ret)
 			explain(path, ret, err);
+		else
+			dma_requests_attach(&u->link.requests, *out);
 	}
 	if (ret)
 		user_free(u);

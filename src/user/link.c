@@ -50,6 +50,7 @@ void link_start(struct link *l, int fd, int patience_ms)
 	*l = (struct link){
 		.epoll_fd = -1, .patience_ms = patience_ms, .twin = { .fd = -1 }, .ring = RING_NONE
 	};
+	dma_requests_init(&l->requests);
 	begin(&l->conn, fd);
 	let_sleep(fd, patience_ms);
 }
@@ -61,6 +62,11 @@ void link_add_twin(struct link *l, int fd)
 
 void link_finish(struct link *l)
 {
+	l->failed = -ENODEV; /* nobody is answered any more */
+	link_asked_cancel(l, 0, UINT64_MAX);
+	if (l->requests.kick_fd >= 0)
+		close(l->requests.kick_fd);
+	dma_requests_finish(&l->requests);
 	if (l->epoll_fd >= 0)
 		close(l->epoll_fd);
 	ring_finish(&l->ring);
@@ -104,6 +110,15 @@ void link_watch(struct link *l)
 		watch(l, &l->twin);
 }
 
+static int watch_kick(const struct link *l)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (l->requests.kick_fd < 0)
+		return 0;
+	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->requests.kick_fd, &event) ? -errno : 0;
+}
+
 int link_poll_fd(struct link *l)
 {
 	int ret;
@@ -116,6 +131,8 @@ int link_poll_fd(struct link *l)
 	ret = watch(l, &l->conn);
 	if (!ret && has_twin(l))
 		ret = watch(l, &l->twin);
+	if (!ret)
+		ret = watch_kick(l);
 	if (!ret)
 		return l->epoll_fd;
 	close(l->epoll_fd);
@@ -238,10 +255,12 @@ static struct pollfd wanted_of(const struct conn *c)
 /* A socket that there is not has an fd that poll() ignores. */
 int link_wait(struct link *l, int64_t end)
 {
-	struct pollfd p[] = { wanted_of(&l->conn), wanted_of(&l->twin) };
+	struct pollfd p[] = { wanted_of(&l->conn),
+			      wanted_of(&l->twin),
+			      { .fd = l->requests.kick_fd, .events = POLLIN } };
 	int64_t left = end - link_now_ms();
 
-	if (left <= 0 || !poll(p, 2, (int)left))
+	if (left <= 0 || !poll(p, 3, (int)left))
 		return -ETIMEDOUT;
 	return 0;
 }
@@ -255,7 +274,7 @@ static bool serves_twin(const struct link *l)
 /* Sleep, or look for a while. Return: as conn_receive(), also -EINTR */
 static int receive(struct link *l)
 {
-	if (conn_queued(&l->conn) || l->conn.held || serves_twin(l))
+	if (conn_queued(&l->conn) || l->conn.held || serves_twin(l) || link_asked_busy(l))
 		return link_receive(&l->conn);
 	return l->polls ? conn_look(&l->conn, LOOKS) : conn_receive_wait(&l->conn);
 }
@@ -282,6 +301,8 @@ static int await(struct link *l, const struct user_header *wanted, struct messag
 			ret = -ETIMEDOUT;
 		if (ret)
 			return ret;
+		if (link_asked_busy(l))
+			link_asked_run(l);
 	}
 }
 
@@ -341,6 +362,7 @@ int link_service(struct link *l)
 
 	if (l->failed)
 		return l->failed;
+	link_asked_run(l);
 	ret = service(l, &l->conn);
 	if (!ret && has_twin(l))
 		ret = service(l, &l->twin);

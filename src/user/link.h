@@ -6,6 +6,7 @@
 #include <devfd/device.h>
 
 #include "device/dma_file.h"
+#include "device/dma_requests.h"
 #include "user/conn.h"
 #include "user/ring.h"
 #include "user/version.h"
@@ -19,6 +20,9 @@
  * @epoll_fd: readable when link_service() has work; -1 until it is asked for
  * @windows: DMA maps
  * @files: behind them
+ * @requests: of the server, for memory that is reached by the driver's callbacks; to be attached
+ *            to the device
+ * @asked: all of them, also those that @requests has no room for; @asked_bytes: and their data
  * @ring: for registers, if the server has one
  * @twin: for requests of the server, if it has given one; else without fd
  */
@@ -32,6 +36,9 @@ struct link {
 	struct user_limits peer;
 	struct dfd_iovamap windows;
 	struct dma_files files;
+	struct dma_requests requests;
+	struct asked *asked;
+	size_t asked_bytes;
 	struct ring ring;
 };
 
@@ -124,5 +131,34 @@ int link_unmap(struct link *l, uint64_t iova, uint64_t size, uint64_t *unmapped)
 int link_serve_dma(struct link *l, struct conn *c, const struct message *m);
 
 void link_drop_windows(struct link *l);
+
+/** link_answer_dma() - @data: of a read; @status: 0 or a negative errno. Return: as conn_put() */
+int link_answer_dma(struct conn *c, const struct user_header *request, const struct user_dma *dma,
+		    int status, const uint8_t *data);
+
+/* link_asked.c: what the driver's callbacks are asked */
+
+/** link_ask_begin() - there will be memory of that kind. Return: 0 or a negative errno */
+int link_ask_begin(struct link *l);
+
+/**
+ * link_ask() - have a request answered by @place
+ *
+ * Return: 0 when it will be, or is, an error included; or why the link has failed.
+ */
+int link_ask(struct link *l, struct conn *c, const struct message *m, const struct user_dma *dma,
+	     const struct dma_place *place);
+
+/** link_asked_run() - send the answers that have come, by whatever thread */
+void link_asked_run(struct link *l);
+
+/** link_asked_cancel() - answer what is asked of [@first, @last] with ECANCELED */
+void link_asked_cancel(struct link *l, uint64_t first, uint64_t last);
+
+/** link_asked_busy() - Return: is an answer waited for that does not come by a socket? */
+static inline bool link_asked_busy(const struct link *l)
+{
+	return l->asked != NULL;
+}
 
 #endif

@@ -10,14 +10,19 @@
 #define LONG 16384u
 
 /**
- * struct window - memory of the driver, at @addr or in @file
+ * struct window - memory of the driver, at @addr, in @file or behind @io
  * @range: first, so that a pointer to it is one to the window
+ * @prot: 0 for @io once that is being unmapped
  */
 struct window {
 	struct dfd_iova range;
 	uint8_t *addr;
 	struct dma_file *file;
-	uint64_t fd_offset;
+	const struct dfd_dma_io *io;
+	union {
+		uint64_t fd_offset;
+		void *io_ctx;
+	};
 	uint32_t prot;
 	bool by_pointer;
 };
@@ -52,6 +57,10 @@ static int window_new(struct link *l, const struct dfd_dma_map *map, uint64_t io
 	if (map->kind == DFD_DMA_FD) {
 		w->fd_offset = map->fd_offset;
 		ret = dma_file_get(&l->files, map, &w->by_pointer, &w->file);
+	} else if (map->kind == DFD_DMA_MESSAGE) {
+		w->io = map->io;
+		w->io_ctx = map->io_ctx;
+		ret = link_ask_begin(l);
 	} else {
 		w->addr = map->addr;
 	}
@@ -111,6 +120,7 @@ static void forget(struct link *l, struct dfd_iova *range)
 {
 	int ret = settle_all(l);
 
+	link_asked_cancel(l, range->start, range->last);
 	if (ret) {
 		l->conn.tail_len = l->twin.tail_len = 0;
 		link_fail(l, ret);
@@ -125,8 +135,6 @@ int link_map(struct link *l, struct dfd_dma_map *map)
 	uint64_t iova;
 	int ret;
 
-	if (map->kind == DFD_DMA_MESSAGE)
-		return -EOPNOTSUPP;
 	if (l->windows.count >= l->peer.max_dma_maps)
 		return -ENOSPC;
 	ret = settle_all(l); /* a file that has grown may move */
@@ -163,6 +171,21 @@ static int tell_unmap(struct link *l, const struct dfd_iova *range)
 	return link_call(l, &call, NULL);
 }
 
+/* From here on callbacks are not asked for it, also while the server is told. */
+static void close_windows(struct link *l, uint64_t first, uint64_t last)
+{
+	struct window *w = (struct window *)dfd_iovamap_next(&l->windows, first);
+
+	while (w && w->range.start <= last) {
+		if (w->io)
+			w->prot = 0;
+		w = w->range.last >= last
+			    ? NULL
+			    : (struct window *)dfd_iovamap_next(&l->windows, w->range.last + 1);
+	}
+	link_asked_cancel(l, first, last);
+}
+
 /* Whatever the server says, it gets nothing of the memory by message any more. */
 int link_unmap(struct link *l, uint64_t iova, uint64_t size, uint64_t *unmapped)
 {
@@ -172,6 +195,7 @@ int link_unmap(struct link *l, uint64_t iova, uint64_t size, uint64_t *unmapped)
 
 	if (dfd_iovamap_cuts(&l->windows, iova, last))
 		return -EINVAL;
+	close_windows(l, iova, last);
 	while ((range = dfd_iovamap_next(&l->windows, iova)) && range->start <= last) {
 		int told = tell_unmap(l, range);
 
@@ -191,18 +215,20 @@ static const struct window *window_at(const struct link *l, uint64_t address)
 	return (const struct window *)dfd_iovamap_find(&l->windows, address);
 }
 
-/* Is all of it mapped, and for that? */
-static int check(const struct link *l, uint64_t address, uint64_t len, uint32_t prot)
+/* Is all of it mapped, and for that? What is reached by callbacks is one window. */
+static int check(const struct link *l, uint64_t start, uint64_t len, uint32_t prot)
 {
-	uint64_t last = address + (len - 1);
+	uint64_t last = start + (len - 1);
 
-	for (;;) {
+	for (uint64_t address = start;;) {
 		const struct window *w = window_at(l, address);
 
 		if (!w)
 			return -ENODEV;
 		if (!(w->prot & prot))
 			return -EPERM;
+		if (w->io && (address != start || w->range.last < last))
+			return -EFAULT;
 		if (w->range.last >= last)
 			return 0;
 		address = w->range.last + 1;
@@ -279,40 +305,63 @@ static const uint8_t *in_place(const struct link *l, const struct user_dma *dma)
 	return base + (dma->address - w->range.start);
 }
 
-int link_serve_dma(struct link *l, struct conn *c, const struct message *m)
+int link_answer_dma(struct conn *c, const struct user_header *request, const struct user_dma *dma,
+		    int status, const uint8_t *data)
+{
+	struct user_header head = { .id = request->id,
+				    .command = request->command,
+				    .flags = USER_TYPE_REPLY | (status ? USER_ERROR : 0),
+				    .error = (uint32_t)-status };
+
+	if (request->flags & USER_NO_REPLY)
+		return 0;
+	return conn_put(c, head, dma, status ? 0 : sizeof(*dma), data,
+			status || !data ? 0 : (size_t)dma->count, NULL, 0);
+}
+
+/* Memory that is there at once, or an error. */
+static int answer_now(struct link *l, struct conn *c, const struct message *m,
+		      const struct user_dma *dma, int ret)
 {
 	bool is_write = m->head.command == USER_DMA_WRITE;
 	struct user_header head = { .id = m->head.id,
 				    .command = m->head.command,
 				    .flags = USER_TYPE_REPLY };
-	struct user_dma dma = { 0 };
 	const uint8_t *data = NULL;
 	size_t len;
 	uint8_t *at;
-	int ret = check_request(l, m, &dma);
 
-	if (!ret && !is_write && dma.count >= LONG)
-		data = in_place(l, &dma);
-	len = sizeof(head) + sizeof(dma) + (is_write || data || ret ? 0 : (size_t)dma.count);
+	if (!ret && !is_write && dma->count >= LONG)
+		data = in_place(l, dma);
+	len = sizeof(head) + sizeof(*dma) + (is_write || data || ret ? 0 : (size_t)dma->count);
 	at = conn_reserve(c, len);
 	if (!at)
 		return -ENOMEM;
 	if (!ret && !data)
-		ret = move(l, dma.address, is_write ? NULL : at + sizeof(head) + sizeof(dma),
-			   is_write ? m->body + sizeof(dma) : NULL, dma.count);
-	if (ret) {
-		head.flags |= USER_ERROR;
-		head.error = (uint32_t)-ret;
-		len = sizeof(head);
-	}
-	head.size = (uint32_t)(len + (data ? dma.count : 0));
+		ret = move(l, dma->address, is_write ? NULL : at + sizeof(head) + sizeof(*dma),
+			   is_write ? m->body + sizeof(*dma) : NULL, dma->count);
+	if (ret)
+		return link_answer_dma(c, &m->head, dma, ret, NULL);
+	head.size = (uint32_t)(len + (data ? dma->count : 0));
 	memcpy(at, &head, sizeof(head));
-	if (!ret)
-		memcpy(at + sizeof(head), &dma, sizeof(dma));
+	memcpy(at + sizeof(head), dma, sizeof(*dma));
 	if (m->head.flags & USER_NO_REPLY)
 		return 0;
 	conn_commit(c, len);
 	if (data)
-		conn_tail(c, data, (size_t)dma.count);
+		conn_tail(c, data, (size_t)dma->count);
 	return 0;
+}
+
+int link_serve_dma(struct link *l, struct conn *c, const struct message *m)
+{
+	struct user_dma dma = { 0 };
+	int ret = check_request(l, m, &dma);
+	const struct window *w = !ret && dma.count ? window_at(l, dma.address) : NULL;
+	struct dma_place place;
+
+	if (!w || !w->io)
+		return answer_now(l, c, m, &dma, ret);
+	place = (struct dma_place){ w->io, w->io_ctx, dma.address - w->range.start };
+	return link_ask(l, c, m, &dma, &place);
 }

@@ -274,20 +274,20 @@ static bool fill(void *ctx, struct dfd_iova *range)
 
 int slot_to_node(struct dfd_iovamap *map, uintptr_t *slot, unsigned int shift, uint64_t low)
 {
-	struct filling f = { map, NULL, shift, low, low + span(shift), 0 };
+	struct dfd_iovamap_node *node = is_node(*slot) ? NULL : node_new(map);
+	struct filling f = { map, node, shift, low, low + span(shift), 0 };
 	struct walk w = { .visit = fill, .ctx = &f };
-	uintptr_t node;
 
-	if (is_node(*slot))
-		return 0;
-	f.node = node_new(map);
-	if (!f.node)
-		return -ENOMEM;
-	node = (uintptr_t)f.node | TAG_NODE;
+	if (!node)
+		return is_node(*slot) ? 0 : -ENOMEM;
 	slot_walk(&w, *slot, shift, false);
-	slot_free(map, f.ret ? node : *slot);
-	*slot = f.ret ? *slot : node;
-	return f.ret;
+	if (f.ret) {
+		slot_free(map, (uintptr_t)node | TAG_NODE);
+		return f.ret;
+	}
+	slot_free(map, *slot);
+	*slot = (uintptr_t)node | TAG_NODE;
+	return 0;
 }
 
 /* Replace a node by a list of the ranges in it. */

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """DMA by message, with the client in the test's hands. usage: dma.py DEVFD"""
+import errno
 import os
 import struct
+import subprocess
 import sys
 import time
 
 import wire
 from wire import dma_map, error, message, read, set_irqs, write
 
+DEVFD, = sys.argv[1:]
 INSIDE, COUNT = 0x40000, 4096
 ECANCELED = 125
 
@@ -162,6 +165,37 @@ def gone_meanwhile(client):
     request(client, wire.DMA_READ, 0x1000, COUNT)
 
 
+def the_device_dies():
+    """Its server is killed with a request under way: every call is an error, and so is the answer
+    nobody's."""
+    near = wire.Server(DEVFD, "model:edu,latency=0")
+    with wire.Server(DEVFD, "user:" + near.path, stderr=subprocess.DEVNULL) as far:
+        client = connect(far)
+        start(client, 0x1000, INSIDE, 1)
+        number, _ = request(client, wire.DMA_READ, 0x1000, COUNT)
+        near.cut()
+        answer(client, number, wire.DMA_READ, 0x1000, COUNT, bytes(COUNT))
+        for _ in range(2):
+            assert error(client.ask(read(0, 0x98, 8))) == errno.ENODEV
+        client.close()
+
+
+def the_middle_dies():
+    """The device is clean again for the next, and the request is forgotten."""
+    with wire.Server(DEVFD, "model:edu,latency=0") as near:
+        far = wire.Server(DEVFD, "user:" + near.path)
+        client = connect(far)
+        start(client, 0x1000, INSIDE, 1)
+        request(client, wire.DMA_READ, 0x1000, COUNT)
+        far.cut()
+        assert client.closed()
+        client.close()
+        client = connect(near)
+        assert not running(client)
+        there_and_back(client)
+        client.close()
+
+
 def rights(client):
     """What may only be read is not written, and the client is not even asked."""
     client.ask(message(wire.UNMAP, struct.pack("<IIQQ", 24, 2, 0, 0)))
@@ -170,18 +204,29 @@ def rights(client):
     wait(client)
 
 
+def all_cases(server):
+    for case in (there_and_back, served_meanwhile, refused_by_the_client, answers_that_lie,
+                 short_write_answers, unmapped_meanwhile, reset_meanwhile, unknown_answer, twice,
+                 wrong_command, gone_meanwhile, rights):
+        client = connect(server)
+        case(client)
+        client.close()
+    for piece in 1024, 64:
+        client = connect(server, max_data_xfer_size=piece)
+        there_and_back(client, piece)
+        client.close()
+
+
 def main():
-    with wire.Server(sys.argv[1], "model:edu,latency=0") as server:
-        for case in (there_and_back, served_meanwhile, refused_by_the_client, answers_that_lie,
-                     short_write_answers, unmapped_meanwhile, reset_meanwhile, unknown_answer, twice,
-                     wrong_command, gone_meanwhile, rights):
-            client = connect(server)
-            case(client)
-            client.close()
-        for piece in 1024, 64:
-            client = connect(server, max_data_xfer_size=piece)
-            there_and_back(client, piece)
-            client.close()
+    with wire.Server(DEVFD, "model:edu,latency=0") as near:
+        all_cases(near)
+    # A server of a served device asks its client for what the other one asks it for.
+    for way in "", ",ring=off", ",ring=off,twin=off":
+        with wire.Server(DEVFD, "model:edu,latency=0") as near, \
+                wire.Server(DEVFD, "user:" + near.path + way) as far:
+            all_cases(far)
+    the_device_dies()
+    the_middle_dies()
 
 
 main()
