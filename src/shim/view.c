@@ -55,33 +55,58 @@ static bool may_be_below(const char *path)
 	       (path[5] == 'v' || path[5] == '.' || path[5] == '/');
 }
 
-static bool in_view(const char *absolute)
+/* Of those that begin like this, other ones differ in the next letter. */
+static bool in_view(const char *path)
 {
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
-		if (below(absolute, prefixes[i]))
+		if (path[5] == prefixes[i][5] && below(path, prefixes[i]))
 			return true;
 	}
 	return false;
 }
 
-/* What ".." means behind a link is for the kernel to say, so the path stays as it is. */
-const char *shim_view(const char *path, char buf[PATH_MAX])
+/* ".", ".." or "//", or at least a name that starts with a dot. */
+static bool has_detours(const char *path)
+{
+	for (; *path; path++) {
+		if (path[0] == '/' && (path[1] == '.' || path[1] == '/'))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether a path that takes detours leads into the view. In it, what ".." means behind a link is for
+ * the kernel to say.
+ */
+static bool winds_into_view(const char *path, const char *in_tree)
 {
 	char absolute[PATH_MAX];
-	bool by_text;
 	int saved = errno;
+	bool is_there;
 
-	if (!view || !path || !may_be_below(path) ||
-	    !shim_path_absolute("/", path, absolute, sizeof(absolute)))
-		return path;
-	by_text = in_view(absolute);
-	if ((!by_text && !in_view(path)) || snprintf(buf, PATH_MAX, "%s%s", view, path) >= PATH_MAX)
-		return path;
+	if (!shim_path_absolute("/", path, absolute, sizeof(absolute)))
+		return false;
+	if (may_be_below(absolute) && in_view(absolute))
+		return true;
 	/* Into the view and, as far as the text tells, out of it again: by a link in it or not. */
-	if (!by_text && NEXT(faccessat)(AT_FDCWD, buf, F_OK, AT_SYMLINK_NOFOLLOW)) {
-		errno = saved;
+	is_there = in_view(path) && !NEXT(faccessat)(AT_FDCWD, in_tree, F_OK, AT_SYMLINK_NOFOLLOW);
+	errno = saved;
+	return is_there;
+}
+
+const char *shim_view(const char *path, char buf[PATH_MAX])
+{
+	bool winds;
+
+	if (!view || !path || !may_be_below(path))
 		return path;
-	}
+	winds = has_detours(path);
+	if (!winds && !in_view(path))
+		return path;
+	if (snprintf(buf, PATH_MAX, "%s%s", view, path) >= PATH_MAX ||
+	    (winds && !winds_into_view(path, buf)))
+		return path;
 	return buf;
 }
 
