@@ -76,8 +76,8 @@ static bool has_detours(const char *path)
 }
 
 /*
- * Whether a path that takes detours leads into the view. In it, what ".." means behind a link is for
- * the kernel to say.
+ * Whether a path that takes detours leads into the view. In it, what ".." means behind a link is
+ * for the kernel to say.
  */
 static bool winds_into_view(const char *path, const char *in_tree)
 {
