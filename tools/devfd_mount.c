@@ -178,7 +178,7 @@ static int merge_entries(const struct merge *m, bool of_view)
 	const struct dirent *entry;
 	int ret = dir ? 0 : -errno;
 
-	while (!ret && (entry = readdir(dir)))
+	while (dir && !ret && (entry = readdir(dir)))
 		ret = merge_entry(m, entry->d_name, of_view);
 	if (dir)
 		closedir(dir);
