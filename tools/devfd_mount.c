@@ -158,7 +158,7 @@ static int merge(const struct merge *m);
 /* An entry of the machine's directory, or of the view's. */
 static int merge_entry(const struct merge *parent, const char *name, bool of_view)
 {
-	struct merge m;
+	struct merge m = { 0 };
 	struct stat st;
 
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
