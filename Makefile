@@ -2,6 +2,7 @@
 # A thin front for meson. On Debian every target first installs what is missing (scripts/deps).
 BUILD ?= build
 SAN ?= build-san
+TSAN ?= build-tsan
 FUZZ ?= build-fuzz
 MESON_ARGS ?=
 
@@ -9,7 +10,11 @@ MESON_ARGS ?=
 # `devfd run` another one comes before that of the sanitizer.
 SAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:verify_asan_link_order=0 UBSAN_OPTIONS=print_stacktrace=1
 
-.PHONY: all built deps demo check check-vm check-uml check-selftests check-san compare bench fuzz install format clean
+# Tests in which threads meet. A child of fork() has threads of its own.
+TSAN_TESTS = device_test moments_test full_test link_test server_test user_test util_test mmio_test
+TSAN_ENV = TSAN_OPTIONS=halt_on_error=1:die_after_fork=0
+
+.PHONY: all built deps demo check check-vm check-uml check-selftests check-san check-tsan compare bench fuzz install format clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -55,6 +60,14 @@ check-san: $(SAN)/build.ninja
 	@ninja -C $(SAN) >$(SAN)/ninja.log || { cat $(SAN)/ninja.log; exit 1; }
 	@$(SAN_ENV) meson test -C $(SAN) --no-rebuild --print-errorlogs --quiet -t 5
 
+$(TSAN)/build.ninja: | deps
+	@meson setup $(TSAN) -Dwerror=true -Db_sanitize=thread -Db_lundef=false >$(TSAN).log || { cat $(TSAN).log; exit 1; }
+	@rm -f $(TSAN).log
+
+check-tsan: $(TSAN)/build.ninja
+	@ninja -C $(TSAN) $(TSAN_TESTS) tests/stress/edu_threads >$(TSAN)/ninja.log || { cat $(TSAN)/ninja.log; exit 1; }
+	@$(TSAN_ENV) meson test -C $(TSAN) --no-rebuild --print-errorlogs --quiet -t 5 $(TSAN_TESTS) stress-edu
+
 compare: built
 	@scripts/compare $(BUILD)
 
@@ -83,4 +96,4 @@ format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	@rm -rf $(BUILD) $(SAN) $(FUZZ) build-clang
+	@rm -rf $(BUILD) $(SAN) $(TSAN) $(FUZZ) build-clang
