@@ -28,7 +28,7 @@ enum dfd_feature {
 	DFD_FEATURE_MIG_DATA_SIZE,
 	DFD_FEATURE_BUS_MASTER,
 	DFD_FEATURE_DMA_BUF,
-	DFD_FEATURE_MIG_PRECOPY_INFO,
+	DFD_FEATURE_MIG_PRECOPY_INFO_V2,
 	DFD_FEATURE_ZPCI_ERROR,
 	DFD_NUM_FEATURES
 };
@@ -87,6 +87,16 @@ int dfd_low_power_end(struct dfd_device *dev);
 int dfd_region_dmabuf(struct dfd_device *dev, uint32_t index, const struct dfd_area *areas,
 		      uint32_t count);
 
+/**
+ * dfd_zpci_error() - the next error that the platform has reported of a function (s390)
+ * @report: receives it, as the platform writes it
+ * @len: bytes of @report
+ *
+ * Return: bytes that were written; -ENOMSG when there is none; -EINVAL when @report is too small,
+ * or the device does not say how long a report is.
+ */
+int dfd_zpci_error(struct dfd_device *dev, void *report, size_t len);
+
 /* ---- migration ---- */
 
 #define DFD_MIGRATION_STOP_COPY UINT64_C(1)
@@ -124,6 +134,29 @@ int dfd_migration_set(struct dfd_device *dev, enum dfd_migration_state state, in
 
 /** dfd_migration_size() - @bytes receives about how much there will be to read */
 int dfd_migration_size(struct dfd_device *dev, uint64_t *bytes);
+
+/**
+ * struct dfd_precopy - what can be read while the device still runs
+ * @initial: bytes, of what is better read before it stops
+ * @dirty: bytes, of what has changed since it was read
+ * @again: @initial has started anew; only after dfd_migration_precopy_again()
+ */
+struct dfd_precopy {
+	uint64_t initial;
+	uint64_t dirty;
+	bool again;
+};
+
+/**
+ * dfd_migration_precopy() - how much can be read now
+ * @data_fd: as dfd_migration_set() gave it for PRE_COPY
+ *
+ * Return: 0; -EINVAL when the device is not in PRE_COPY; -ENOTTY for another file.
+ */
+int dfd_migration_precopy(int data_fd, struct dfd_precopy *out);
+
+/** dfd_migration_precopy_again() - let the device start anew with what is read first, if it must */
+int dfd_migration_precopy_again(struct dfd_device *dev);
 
 /* ---- which memory a device has written, as the device itself knows ---- */
 

@@ -102,7 +102,11 @@ struct vfio_device_info {
 #define VFIO_DEVICE_FLAGS_AMBA	   (1u << 3)
 #define VFIO_DEVICE_FLAGS_CAPS	   (1u << 7)
 
+#define VFIO_DEVICE_INFO_CAP_ZPCI_BASE	     1
 #define VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP 5
+
+/* Offset of ccdf_err_length behind the header of ZPCI_BASE, version 3. */
+#define VFIO_ZPCI_BASE_ERR_LENGTH 28u
 
 /* ---- regions ---- */
 
@@ -237,6 +241,9 @@ struct vfio_device_feature_dma_logging_report {
 struct vfio_device_feature_mig_data_size {
 	uint64_t stop_copy_length;
 };
+struct vfio_device_feature_zpci_err {
+	uint64_t data; /* address */
+};
 struct vfio_device_feature_bus_master {
 	uint32_t op;
 };
@@ -251,6 +258,20 @@ struct vfio_device_feature_dma_buf {
 	uint32_t nr_ranges;
 	struct vfio_region_dma_range dma_ranges[];
 };
+
+/* For the fd of a migration state. */
+struct vfio_precopy_info {
+	uint32_t argsz;
+	uint32_t flags;
+	uint64_t initial_bytes;
+	uint64_t dirty_bytes;
+};
+#define VFIO_MIG_GET_PRECOPY_INFO _IO(VFIO_TYPE, VFIO_BASE + 21)
+
+#define VFIO_PRECOPY_INFO_REINIT (1u << 0)
+
+_Static_assert(sizeof(struct vfio_precopy_info) == 24, "kernel layout");
+_Static_assert(VFIO_MIG_GET_PRECOPY_INFO == 0x3b79, "kernel numbers");
 
 /* ---- reset of a slot or a bus ---- */
 

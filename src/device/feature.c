@@ -34,8 +34,8 @@ static const struct known {
 	[DFD_FEATURE_MIG_DATA_SIZE] = { "MIG_DATA_SIZE", true },
 	[DFD_FEATURE_BUS_MASTER] = { "BUS_MASTER", true },
 	[DFD_FEATURE_DMA_BUF] = { "DMA_BUF", false },
-	[DFD_FEATURE_MIG_PRECOPY_INFO] = { "MIG_PRECOPY_INFO", true },
-	[DFD_FEATURE_ZPCI_ERROR] = { "ZPCI_ERROR", true },
+	[DFD_FEATURE_MIG_PRECOPY_INFO_V2] = { "MIG_PRECOPY_INFOv2", true },
+	[DFD_FEATURE_ZPCI_ERROR] = { "ZPCI_ERROR", false },
 };
 
 _Static_assert(sizeof(known) / sizeof(*known) == DFD_NUM_FEATURES, "one name each");
@@ -137,6 +137,26 @@ int dfd_region_dmabuf(struct dfd_device *dev, uint32_t index, const struct dfd_a
 				  sizeof(body.head) + count * sizeof(*body.ranges));
 }
 
+/* Not before version 3 of its capability does a function say how much the kernel writes. */
+int dfd_zpci_error(struct dfd_device *dev, void *report, size_t len)
+{
+	struct vfio_device_feature_zpci_err body = { .data = (uintptr_t)report };
+	uint32_t count, size = UINT32_MAX;
+	const struct dfd_cap *caps = dfd_desc_caps(dev->desc, &count);
+	int ret;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (caps[i].id == VFIO_DEVICE_INFO_CAP_ZPCI_BASE &&
+		    caps[i].size >= VFIO_ZPCI_BASE_ERR_LENGTH + sizeof(size))
+			memcpy(&size, (const char *)caps[i].data + VFIO_ZPCI_BASE_ERR_LENGTH,
+			       sizeof(size));
+	}
+	if (size > len || size > INT32_MAX)
+		return -EINVAL;
+	ret = get(dev, DFD_FEATURE_ZPCI_ERROR, &body, sizeof(body));
+	return ret ? ret : (int)size;
+}
+
 /* ---- migration ---- */
 
 const char *dfd_migration_state_name(uint32_t state)
@@ -187,7 +207,29 @@ int dfd_migration_size(struct dfd_device *dev, uint64_t *bytes)
 	return ret;
 }
 
+int dfd_migration_precopy(int data_fd, struct dfd_precopy *out)
+{
+	struct vfio_precopy_info info = { .argsz = sizeof(info) };
+
+	if (ioctl(data_fd, VFIO_MIG_GET_PRECOPY_INFO, &info))
+		return -errno;
+	*out = (struct dfd_precopy){ info.initial_bytes, info.dirty_bytes,
+				     info.flags & VFIO_PRECOPY_INFO_REINIT };
+	return 0;
+}
+
+int dfd_migration_precopy_again(struct dfd_device *dev)
+{
+	return set(dev, DFD_FEATURE_MIG_PRECOPY_INFO_V2, NULL, 0);
+}
+
 /* ---- what the device has written ---- */
+
+/* The kernel leaves some of that to the device's driver. */
+static bool is_page(uint64_t page)
+{
+	return page >= 4096 && !(page & (page - 1));
+}
 
 int dfd_dma_logging_start(struct dfd_device *dev, uint64_t page, const struct dfd_dma_range *ranges,
 			  uint32_t count)
@@ -196,7 +238,7 @@ int dfd_dma_logging_start(struct dfd_device *dev, uint64_t page, const struct df
 								.num_ranges = count,
 								.ranges = (uintptr_t)ranges };
 
-	if (!count || count > MAX_RANGES)
+	if (!count || count > MAX_RANGES || !is_page(page))
 		return -EINVAL;
 	return set(dev, DFD_FEATURE_DMA_LOGGING_START, &body, sizeof(body));
 }
@@ -214,5 +256,7 @@ int dfd_dma_logging_report(struct dfd_device *dev, const struct dfd_dma_range *r
 							       .page_size = page,
 							       .bitmap = (uintptr_t)bitmap };
 
+	if (!range->size || !is_page(page))
+		return -EINVAL;
 	return get(dev, DFD_FEATURE_DMA_LOGGING_REPORT, &body, sizeof(body));
 }

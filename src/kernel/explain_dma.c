@@ -64,7 +64,8 @@ static void explain_memlock(const char *root, const struct space *s, const struc
 			limit / 1024);
 }
 
-static void explain_memory(const struct dfd_dma_map *map, int ret, struct dfd_error *err)
+static void explain_memory(const struct dfd_dma_map *map, bool noiommu, int ret,
+			   struct dfd_error *err)
 {
 	if (ret == -EFAULT)
 		dfd_error_set(
@@ -73,6 +74,13 @@ static void explain_memory(const struct dfd_dma_map *map, int ret, struct dfd_er
 			"that the device may use so: it is not mapped, is read-only, or is the "
 			"registers of a device; use memory of dfd_dma_alloc()",
 			map->size);
+	else if (map->kind == DFD_DMA_FD && !noiommu)
+		dfd_error_set(
+			err, ret,
+			"DMA map of 0x%" PRIx64 " bytes: the file %d is no memory that can be "
+			"mapped here; a dma-buf of registers goes with an iommufd (?via=cdev) "
+			"and a kernel that takes it there",
+			map->size, map->fd);
 	else
 		dfd_error_set(
 			err, ret,
@@ -151,7 +159,7 @@ void explain_map(const char *root, struct space *s, const struct dfd_dma_map *ma
 		break;
 	case -EFAULT:
 	case -EOPNOTSUPP:
-		explain_memory(map, ret, err);
+		explain_memory(map, noiommu, ret, err);
 		break;
 	default:
 		dfd_error_set(err, ret, "DMA map of 0x%" PRIx64 " bytes: %s", map->size,

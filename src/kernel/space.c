@@ -207,13 +207,18 @@ static int find_place(struct space *s, struct dfd_dma_map *map, void *addr)
 
 /* ---- mapping ---- */
 
-/* The file in memory. It must be writable there where the device shall write. */
+/*
+ * The file in memory. It must be writable there where the device shall write. A file that is no
+ * memory, such as a dma-buf of registers, says so in one of two ways.
+ */
 static int map_file(const struct dfd_dma_map *map, void **addr)
 {
 	int prot = PROT_READ | (map->prot & DFD_DMA_WRITE ? PROT_WRITE : 0);
 
 	*addr = mmap(NULL, (size_t)map->size, prot, MAP_SHARED, map->fd, (off_t)map->fd_offset);
-	return *addr == MAP_FAILED ? -errno : 0;
+	if (*addr != MAP_FAILED)
+		return 0;
+	return errno == EINVAL || errno == ENODEV ? -EOPNOTSUPP : -errno;
 }
 
 /* Into the list and into the kernel; @m->file is what was mapped of a file, or NULL. */

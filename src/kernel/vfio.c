@@ -16,6 +16,7 @@
 #include "kernel/describe.h"
 #include "kernel/explain.h"
 #include "kernel/hot_reset.h"
+#include "kernel/irqs.h"
 #include "kernel/link.h"
 #include "kernel/retry.h"
 #include "kernel/vfio.h"
@@ -69,26 +70,12 @@ static int region_map(struct dfd_device *dev, uint32_t index, int *fd, uint64_t 
 static int set_irqs(struct dfd_device *dev, const struct dfd_irq_set *set)
 {
 	const struct vfio_device *p = dfd_device_priv(dev);
-	struct {
-		struct vfio_irq_set head;
-		uint8_t data[DFD_MAX_IRQ_COUNT * sizeof(int32_t)];
-	} arg = { .head = { .flags = set->flags,
-			    .index = set->index,
-			    .start = set->start,
-			    .count = set->count } };
-	size_t len = 0;
+	struct dfd_error why;
+	int ret = irqs_set(p->env.calls, p->link.device, set, &why);
 
-	if (set->flags & DFD_IRQ_DATA_EVENTFD)
-		len = set->count * sizeof(int32_t);
-	else if (set->flags & DFD_IRQ_DATA_BOOL)
-		len = set->count;
-	if (len > sizeof(arg.data))
-		return -EINVAL;
-	if (len)
-		memcpy(arg.data,
-		       set->flags & DFD_IRQ_DATA_BOOL ? (const void *)set->bools : set->fds, len);
-	arg.head.argsz = (uint32_t)(sizeof(arg.head) + len);
-	return p->env.calls->ioctl(p->link.device, VFIO_DEVICE_SET_IRQS, &arg);
+	if (why.text[0])
+		dfd_device_log(dev, "%s: %s", p->address, why.text);
+	return ret;
 }
 
 /* ---- DMA ---- */

@@ -447,6 +447,8 @@ static void test_typed_features(void **state)
 	assert_int_equal(fake.feature_flags, 3 | DFD_FEATURE_SET);
 	assert_int_equal(dfd_low_power_end(dev), 0);
 	assert_int_equal(dfd_dma_logging_start(dev, 4096, &range, 0), -EINVAL);
+	assert_int_equal(dfd_dma_logging_start(dev, 512, &range, 1), -EINVAL);
+	assert_int_equal(dfd_dma_logging_report(dev, &range, 4097, &bits), -EINVAL);
 	assert_int_equal(dfd_dma_logging_start(dev, 4096, &range, 1), 0);
 	memcpy(&number, fake.feature_body + 16, 8);
 	assert_ptr_equal((void *)(uintptr_t)number, &range);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <devfd/provider.h>
@@ -339,8 +340,36 @@ static void fail_map(struct dfd_device *dev, unsigned long request, int ret, con
 	expect_map(dev, DFD_IOVA_ANY, 0, 4096, ret, name);
 }
 
+/* A file that cannot be mapped in this process. */
+static void fail_file(struct dfd_device *dev, const char *name)
+{
+	struct dfd_dma_map map = { .iova = DFD_IOVA_ANY,
+				   .size = 4096,
+				   .prot = DFD_DMA_READ,
+				   .kind = DFD_DMA_FD,
+				   .fd = 100 };
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	logged[0] = '\0';
+	must(dup2(fd, map.fd) == map.fd && dfd_dma_map(dev, &map) == -EOPNOTSUPP && logged[0],
+	     name);
+	close(fd);
+	close(map.fd);
+	print_failure(name, -EOPNOTSUPP, logged);
+}
+
+/* No account is kept of what is written, or it is not told as asked. */
+static void fail_account(struct dfd_device *dev, int ret, const char *name)
+{
+	must(ret == -EOPNOTSUPP && logged[0], name);
+	print_failure(name, ret, logged);
+	logged[0] = '\0';
+	dfd_dirty_stop(dev);
+}
+
 static void dma(void)
 {
+	uint64_t bit = 0;
 	struct dfd_device *dev;
 	struct dfd_dma_buf buf;
 
@@ -360,6 +389,12 @@ static void dma(void)
 	fail_map(dev, VFIO_IOMMU_MAP_DMA, -ENODEV, "device gone while memory is mapped");
 	must(!dfd_dma_alloc(dev, 4096, 0, &buf) && buf.iova == 0x1000, "dfd_dma_alloc");
 	expect_map(dev, 0x1000, 0, 4096, -EEXIST, "overlap");
+	fail_file(dev, "a file that is no memory");
+	must(!dfd_dirty_start(dev), "dfd_dirty_start");
+	fail_account(dev, dfd_dirty_peek(dev, 0x1000, 4096, &bit),
+		     "a look at a container's account");
+	fake.failures[0] = (struct fake_failure){ VFIO_IOMMU_DIRTY_PAGES, NULL, -ENOTTY, 1 };
+	fail_account(dev, dfd_dirty_start(dev), "no account by a container");
 	dfd_device_close(dev);
 }
 
@@ -373,6 +408,7 @@ static void dma_by_iommufd(void)
 	dfd_device_watch_log(dev, log_line, NULL);
 	fail_map(dev, IOMMU_IOAS_MAP, -ENOMEM, "more memory than may be locked, by an iommufd");
 	fail_map(dev, IOMMU_IOAS_MAP, -EFAULT, "memory that is not there, by an iommufd");
+	fail_account(dev, dfd_dirty_start(dev), "no account by an IOMMU");
 	dfd_device_close(dev);
 }
 
@@ -393,6 +429,7 @@ static void dma_without_iommu(void)
 	expect_map(dev, 0x1000, 0, 4096, -EINVAL, "an IOVA, but no IOMMU");
 	expect_map(dev, DFD_IOVA_ANY, 0, 8192, -EOPNOTSUPP, "pages that are not beside each other");
 	expect_map(dev, DFD_IOVA_ANY, 0xffff, 4096, -ENOSPC, "memory too high, no IOMMU");
+	fail_account(dev, dfd_dirty_start(dev), "no account without an IOMMU");
 	dfd_device_close(dev);
 }
 

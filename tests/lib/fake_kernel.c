@@ -39,6 +39,7 @@ struct file {
 
 static struct file files[MAX_FILES];
 static uintptr_t iommu_set;
+static uint32_t vectors[VFIO_PCI_NUM_IRQS];
 static bool container_set, ioas_made, hwpt_made;
 
 static struct file *file_of(int fd)
@@ -440,10 +441,37 @@ static int hot_reset(const struct file *f, const struct vfio_pci_hot_reset *arg)
 	return 0;
 }
 
+/* Vectors that are on are only looked at where their number stays as it is. */
+static int set_irqs(struct vfio_irq_set *set)
+{
+	static const uint32_t route = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	int ret;
+
+	fake.irq_argsz = set->argsz;
+	fake.irq_flags = set->flags;
+	if (set->flags == route && (fake.noresize >> set->index & 1) && vectors[set->index] &&
+	    set->start + set->count > vectors[set->index])
+		return -EINVAL;
+	ret = dfd_ioctl(fake.model, VFIO_DEVICE_SET_IRQS, set);
+	if (!ret && set->flags == route && set->start + set->count > vectors[set->index])
+		vectors[set->index] = set->start + set->count;
+	else if (!ret && set->flags != route && !set->count)
+		vectors[set->index] = 0;
+	return ret;
+}
+
+static int irq_info(struct vfio_irq_info *info)
+{
+	int ret = dfd_ioctl(fake.model, VFIO_DEVICE_GET_IRQ_INFO, info);
+
+	if (!ret && (fake.noresize >> info->index & 1))
+		info->flags |= VFIO_IRQ_INFO_NORESIZE;
+	return ret;
+}
+
 static int device_ioctl(struct file *f, unsigned long request, void *arg)
 {
 	struct vfio_device_feature *feature = arg;
-	struct vfio_irq_set *set = arg;
 
 	if (f->own && (!f->bound || request == VFIO_DEVICE_BIND_IOMMUFD ||
 		       request == VFIO_DEVICE_ATTACH_IOMMUFD_PT))
@@ -454,9 +482,9 @@ static int device_ioctl(struct file *f, unsigned long request, void *arg)
 	case VFIO_DEVICE_GET_REGION_INFO:
 		return region_info(arg);
 	case VFIO_DEVICE_SET_IRQS:
-		fake.irq_argsz = set->argsz;
-		fake.irq_flags = set->flags;
-		break;
+		return set_irqs(arg);
+	case VFIO_DEVICE_GET_IRQ_INFO:
+		return irq_info(arg);
 	case VFIO_DEVICE_FEATURE:
 		return device_feature(feature);
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
@@ -676,6 +704,7 @@ void fake_start(const char *model)
 				     .iommu_types =
 					     1u << VFIO_TYPE1_IOMMU | 1u << VFIO_TYPE1v2_IOMMU };
 	memset(files, 0, sizeof(files));
+	memset(vectors, 0, sizeof(vectors));
 	container_set = ioas_made = hwpt_made = false;
 	iommu_set = 0;
 	if (dfd_open(model, &fake.model, NULL))

@@ -57,6 +57,7 @@ struct fake_chain {
  * @map_file: an iommufd maps files
  * @counts_writes: its page tables can keep account of what is written
  * @written: pages that were, a bit for each from address 0 on
+ * @noresize: interrupts, a bit for each index, that keep the number of vectors they start with
  * @phys: where all memory is, for a device without an IOMMU; 0: there is an IOMMU
  * @contiguous: bytes there in one piece
  * @short_unmap: unmapping leaves a page behind
@@ -96,6 +97,7 @@ struct fake_kernel {
 	bool map_file;
 	bool counts_writes;
 	uint64_t written;
+	uint32_t noresize;
 	uint64_t phys;
 	uint64_t contiguous;
 	bool short_unmap;

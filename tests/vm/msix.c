@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Three MSI-X vectors, each signalled by itself, and BAR 0 mapped and read.
+ * Three MSI-X vectors, each signalled by itself, and added one after the other; BAR 0 mapped and
+ * read.
  *
- * usage: vm-msix ADDRESS
+ * usage: vm-msix ADDRESS [fixed]
+ *   fixed: the kernel does not add a vector to those that are enabled
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <devfd/devfd.h>
 
@@ -57,6 +62,46 @@ static void vectors(void)
 	expect("INTx after that", 0, dfd_irq_enable(dev, DFD_PCI_INTX, 1));
 }
 
+static void trigger(uint32_t vector)
+{
+	const struct dfd_irq_set one = {
+		.flags = DFD_IRQ_DATA_NONE | DFD_IRQ_ACTION_TRIGGER,
+		.index = DFD_PCI_MSIX,
+		.start = vector,
+		.count = 1,
+	};
+
+	expect("trigger", 0, dfd_set_irqs(dev, &one));
+}
+
+/* The whole list may always be longer than the last one was, a single vector must fit. */
+static void growing(bool fixed)
+{
+	const int32_t fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	const struct dfd_irq_set second = {
+		.flags = DFD_IRQ_DATA_EVENTFD | DFD_IRQ_ACTION_TRIGGER,
+		.index = DFD_PCI_MSIX,
+		.start = 1,
+		.count = 1,
+		.fds = &fd,
+	};
+	eventfd_t count = 0;
+
+	expect("enable one", 0, dfd_irq_enable(dev, DFD_PCI_MSIX, 1));
+	expect("add one", fixed ? -EINVAL : 0, dfd_set_irqs(dev, &second));
+	if (!fixed) {
+		trigger(1);
+		expect("its signals", 0, eventfd_read(fd, &count));
+		trigger(0);
+		expect("signals of the first", 1, dfd_wait_irq(dev, DFD_PCI_MSIX, 0, 100));
+	}
+	expect("enable all", 0, dfd_irq_enable(dev, DFD_PCI_MSIX, VECTORS));
+	trigger(2);
+	expect_signals("of vector 2", (int[]){ 0, 0, 1 });
+	expect("disable", 0, dfd_irq_disable(dev, DFD_PCI_MSIX));
+	close(fd);
+}
+
 static void mapping(void)
 {
 	uint32_t mapped, read;
@@ -73,8 +118,8 @@ int main(int argc, char **argv)
 {
 	struct dfd_error err;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: vm-msix ADDRESS\n");
+	if (argc != 2 && (argc != 3 || strcmp(argv[2], "fixed") != 0)) {
+		fprintf(stderr, "usage: vm-msix ADDRESS [fixed]\n");
 		return 2;
 	}
 	if (dfd_open(argv[1], &dev, &err)) {
@@ -82,6 +127,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	mapping();
+	growing(argc == 3);
 	vectors();
 	dfd_device_close(dev);
 	return 0;

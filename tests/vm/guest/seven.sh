@@ -8,10 +8,22 @@ make_mdev() {
 	test -e /sys/bus/mdev/devices/"$3"
 }
 
+# The features that lsvfio lists, as they are in the file.
+features() { # NAME ADDRESS
+	lsvfio -v "$2" | sed -n '/^  features$/,/^  [^ ]/s/^    */'"$1 /p" >/tmp/features
+	cat /tmp/features
+	grep "^$1 " /features.txt | diff - /tmp/features
+}
+
+region_named() { # ADDRESS TEXT
+	lsvfio -v "$1" | grep -F -e "$2"
+}
+
 mdev_checks() { # NAME UUID
 	lsvfio -v mdev:"$2"
 	check "$1"-views views_agree mdev:"$2"
 	check "$1"-hexdump hexdump_shows_table mdev:"$2"
+	check "$1"-features features "$1" mdev:"$2"
 }
 
 # The line status of a UART that has nothing to do, through the file layout of the device's fd.
@@ -22,14 +34,21 @@ line_status() { # ADDRESS
 
 mdevs() {
 	local serial=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 display=93b8f4f2-509f-382f-3c1e-e6bfe0fa1002
+	local other=83b8f4f2-509f-382f-3c1e-e6bfe0fa1003 way
 	check mtty make_mdev mtty 2 $serial
 	mdev_checks mtty $serial
 	check mtty-register same " 60" "$(line_status mdev:$serial)"
+	check mtty-other make_mdev mtty 2 $other
+	for way in cdev group; do
+		check migrate-$way vm-migrate "mdev:$serial?via=$way" "mdev:$other?via=$way"
+	done
 	check mbochs make_mdev mbochs small $display
 	mdev_checks mbochs $display
+	check mbochs-edid region_named mdev:$display "graphics EDID"
 	check matrix vm-matrix /matrix.txt mtty=mdev:$serial mbochs=mdev:$display \
 		mttygroup="mdev:$serial?via=group"
 }
 
 edu_checks $edu
+check edu-features features edu pci:$edu
 mdevs

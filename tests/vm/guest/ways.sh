@@ -52,6 +52,24 @@ limits() {
 	check limits-cdev abilities "pci:$edu?via=cdev" "pages of 4 KiB" "for this user" "0x0-0xfedfffff"
 }
 
+# Vectors of MSI-X, which this kernel adds one by one.
+msix() {
+	local way
+	for way in cdev group; do
+		check msix-$way vm-msix "pci:$nvme?via=$way"
+	done
+}
+
+# One device writes to registers of another, which only an iommufd can map for it.
+peer() {
+	bind $one vfio-pci
+	unbind $two
+	check peer vm-peer "pci:$edu?via=cdev" "pci:$one?via=cdev"
+	check peer-unmapped views_agree "pci:$edu?via=cdev"
+	refused peer-group "is no memory that can be mapped here" \
+		vm-peer "pci:$edu?via=group" "pci:$one?via=cdev"
+}
+
 # Two functions behind one port: they are reset together, and only if this process may.
 hot_reset() { # WAY
 	bind $one vfio-pci
@@ -78,6 +96,8 @@ check bind-nvme bind $nvme vfio-pci
 ls -l /dev/vfio /dev/vfio/devices
 ways
 limits
+msix
+peer
 hot_reset group
 hot_reset cdev
 bind $one vfio-pci
