@@ -98,15 +98,21 @@ static int save(struct dfd_device *dev, const char *path)
 	return TOOL_OK;
 }
 
-static int print_view(struct options *opt, const char *address, const struct dfd_view *view)
+/* What stands in front of one device of a list. */
+static void print_between(struct options *opt)
 {
-	int ret;
-
 	if (opt->json)
 		fputs(opt->printed ? ",\n" : "[\n", stdout);
 	else if (opt->printed)
 		putchar('\n');
 	opt->printed++;
+}
+
+static int print_view(struct options *opt, const char *address, const struct dfd_view *view)
+{
+	int ret;
+
+	print_between(opt);
 	if (!opt->json)
 		ret = dfd_print_view_text(stdout, address, view, opt->verbose);
 	else
@@ -120,9 +126,13 @@ static int list_device(struct options *opt, const char *address, struct dfd_devi
 	enum dfd_view_kind kind = 0;
 	int status;
 
+	if (!opt->via && opt->json) {
+		print_between(opt);
+		return dfd_print_device_json(stdout, address, dev) ? TOOL_FAILED : TOOL_OK;
+	}
 	if (!opt->via) {
 		status = print_view(opt, address, &view);
-		if (!status && opt->verbose && !opt->json)
+		if (!status && opt->verbose)
 			dfd_print_abilities(stdout, dev);
 		return status;
 	}

@@ -47,6 +47,10 @@ int dfd_print_view_json(FILE *out, const char *address, const struct dfd_view *v
  */
 int dfd_print_abilities(FILE *out, struct dfd_device *dev);
 
+/** dfd_print_device_json() - dfd_print_json() and dfd_print_abilities() of an open device as one
+ * object */
+int dfd_print_device_json(FILE *out, const char *address, struct dfd_device *dev);
+
 /**
  * dfd_print_machine() - the devices of a machine, one line each, below one about the machine
  * @out: where to print

@@ -135,7 +135,7 @@ static int type1_unmap(struct space *s, uint64_t iova, uint64_t size, uint64_t *
 
 /* ---- what is left, and what was written ---- */
 
-/* Kernels before 5.10 do not say. */
+/* Kernels before 5.10 do not say, and an iommufd that plays a container has no limit. */
 static int type1_maps_left(struct space *s, uint64_t *left)
 {
 	const struct vfio_iommu_type1_info head = { .argsz = sizeof(head) };
@@ -155,6 +155,8 @@ static int type1_maps_left(struct space *s, uint64_t *left)
 		if (cap.id == VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL && cap.len >= sizeof(uint32_t))
 			*left = dfd_info_get32(cap.body);
 	}
+	if (*left == UINT32_MAX)
+		*left = UINT64_MAX;
 	free(answer.buf);
 	return ret;
 }

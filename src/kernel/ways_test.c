@@ -378,8 +378,28 @@ static void test_dirty_group(void **state)
 	assert_int_equal(dfd_dirty_stop(dev), 0);
 	assert_int_equal(fake.dirty_flags, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP);
 	dfd_device_close(dev);
-	fake.failures[0] = (struct fake_failure){ VFIO_IOMMU_DIRTY_PAGES, NULL, -ENOTTY, -1 };
+	fake_stop();
+}
+
+/* A container that an iommufd plays is one, but for what only the other can do. */
+static void test_compat(void **state)
+{
+	struct dfd_dma_limits l;
+	struct dfd_device *dev;
+	uint64_t unmapped;
+
+	(void)state;
+	fake_start("model:edu");
+	fake.compat = true;
 	must_not_count("01:00.0?via=group", "this container does not");
+	dev = open_by("pci", "01:00.0?via=group");
+	assert_int_equal(dfd_dma_limits(dev, &l), 0);
+	assert_true(l.maps_left == UINT64_MAX && !l.lockable_by_user && l.num_ranges == 2);
+	assert_int_equal(dfd_dma_unmap(dev, 0x1000, 4096, &unmapped), 0);
+	assert_int_equal(unmapped, 0);
+	must_map(dev, DFD_IOVA_ANY, 4096, 0x1000);
+	dfd_device_close(dev);
+	assert_int_equal(fake.open, 0);
 	fake_stop();
 }
 
@@ -826,6 +846,7 @@ int main(void)
 		TEST(test_limits),
 		TEST(test_dirty_group),
 		TEST(test_dirty_file),
+		TEST(test_compat),
 		TEST(test_hot_reset_group),
 		TEST(test_hot_reset_groups),
 		TEST(test_hot_reset_file),

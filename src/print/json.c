@@ -8,6 +8,7 @@
 
 #include "desc/fact.h"
 #include "print/caps.h"
+#include "print/json_abilities.h"
 #include "print/names.h"
 #include "print/put.h"
 #include "print/roles.h"
@@ -240,4 +241,13 @@ int dfd_print_json(FILE *out, const char *address, const struct dfd_desc *desc)
 	const struct dfd_view all = { .desc = desc, .topics = ~UINT32_C(0) };
 
 	return dfd_print_view_json(out, address, &all);
+}
+
+int dfd_print_device_json(FILE *out, const char *address, struct dfd_device *dev)
+{
+	struct printer p = { .desc = dfd_device_desc(dev), .topics = ~UINT32_C(0) };
+	json *object = device(&p, address);
+
+	dfd_put_abilities(&p.put, object, dev);
+	return dfd_put_print(&p.put, object, out);
 }

@@ -205,6 +205,8 @@ static int container_info(struct vfio_iommu_type1_info *info)
 {
 	struct fake_chain chain = { { 3, 1, 40 }, 65535, { 1, 1, 0 }, 2, 0, { FAKE_RANGES } };
 
+	if (fake.compat)
+		chain.number = UINT32_MAX;
 	info->flags = VFIO_IOMMU_INFO_PGSIZES;
 	info->iova_pgsizes = fake.page_sizes;
 	if (fake.no_ranges)
@@ -247,6 +249,8 @@ static int container_unmap(struct vfio_iommu_type1_dma_unmap *arg)
 	int ret = dfd_dma_unmap(fake.model, arg->iova, arg->size, &arg->size);
 
 	fake.maps -= !ret;
+	if (fake.compat && !ret && !arg->size)
+		return -ENOENT;
 	if (fake.short_unmap)
 		arg->size -= 4096;
 	return ret;
@@ -257,6 +261,8 @@ static int container_dirty(const struct vfio_iommu_type1_dirty_bitmap *arg)
 {
 	struct vfio_iommu_type1_dirty_bitmap_get get;
 
+	if (fake.compat)
+		return -ENOTTY;
 	fake.dirty_flags = arg->flags;
 	if (arg->flags != VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP)
 		return 0;

@@ -50,6 +50,7 @@ struct fake_chain {
  * @msix_table: not 0: what configuration space says of the MSI-X table, offset | BAR
  * @dead: configuration space reads as all ones
  * @no_ranges: the container lists no ranges
+ * @compat: an iommufd plays the container
  * @spoil: not NULL: gets the chain of the container's answer, to make nonsense of it
  * @page_sizes: pages of the IOMMU, a bit for each size
  * @iommu_types: what a container offers, a bit for each type
@@ -90,6 +91,7 @@ struct fake_kernel {
 	uint32_t msix_table;
 	bool dead;
 	bool no_ranges;
+	bool compat;
 	void (*spoil)(struct fake_chain *chain);
 	uint64_t page_sizes;
 	uint32_t iommu_types;

@@ -70,6 +70,18 @@ peer() {
 		vm-peer "pci:$edu?via=group" "pci:$one?via=cdev"
 }
 
+# A container that an iommufd plays.
+compat() {
+	mv /dev/vfio/vfio /tmp/container
+	ln -s /dev/iommu /dev/vfio/vfio
+	check compat-edu drive "pci:$edu?via=group"
+	check compat-answers answers "pci:$edu?via=group"
+	check compat-limits abilities "pci:$edu?via=group" "pages of 4 KiB; " "0x0-0xfedfffff"
+	check compat-matrix vm-matrix /matrix.txt compat="pci:$edu?via=group"
+	rm /dev/vfio/vfio
+	mv /tmp/container /dev/vfio/vfio
+}
+
 # Two functions behind one port: they are reset together, and only if this process may.
 hot_reset() { # WAY
 	bind $one vfio-pci
@@ -98,6 +110,7 @@ ways
 limits
 msix
 peer
+compat
 hot_reset group
 hot_reset cdev
 bind $one vfio-pci

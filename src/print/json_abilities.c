@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* What an open device can do beyond its description, as JSON. */
+#include <stdlib.h>
+
+#include <devfd/feature.h>
+#include <devfd/iommu.h>
+#include <devfd/reset.h>
+
+#include "print/json_abilities.h"
+
+/** struct features - @array: NULL until there is one */
+struct features {
+	struct dfd_put *put;
+	json_object *array;
+};
+
+static int put_feature(void *ctx, uint32_t number, uint32_t directions)
+{
+	struct features *f = ctx;
+	json_object *feature = json_object_new_object();
+	const char *name = dfd_feature_name(number);
+
+	if (!f->array)
+		f->array = json_object_new_array();
+	dfd_put_num(f->put, feature, "number", number);
+	if (name)
+		dfd_put_str(f->put, feature, "name", name);
+	dfd_put_bool(f->put, feature, "get", directions & DFD_FEATURE_GET);
+	dfd_put_bool(f->put, feature, "set", directions & DFD_FEATURE_SET);
+	dfd_put_item(f->put, f->array, feature);
+	return 0;
+}
+
+static void put_hot_reset(struct dfd_put *put, json_object *object, struct dfd_device *dev)
+{
+	json_object *reset, *devices;
+	struct dfd_hot_reset *r;
+
+	if (dfd_hot_reset_info(dev, &r, NULL))
+		return;
+	reset = json_object_new_object();
+	devices = json_object_new_array();
+	dfd_put_bool(put, reset, "possible", r->possible);
+	if (!r->possible)
+		dfd_put_str(put, reset, "why", r->why);
+	for (uint32_t i = 0; i < r->count; i++) {
+		const struct dfd_reset_device *d = &r->devices[i];
+		json_object *device = json_object_new_object();
+
+		dfd_put_str(put, device, "name", d->name);
+		if (*d->driver)
+			dfd_put_str(put, device, "driver", d->driver);
+		if (d->group >= 0)
+			dfd_put_num(put, device, "group", (uint64_t)d->group);
+		dfd_put_bool(put, device, "ours", d->ours);
+		dfd_put_item(put, devices, device);
+	}
+	dfd_put(put, reset, "devices", devices);
+	dfd_put(put, object, "hot_reset", reset);
+	free(r);
+}
+
+static void put_dma(struct dfd_put *put, json_object *object, struct dfd_device *dev)
+{
+	json_object *dma, *ranges;
+	struct dfd_dma_limits l;
+
+	if (dfd_dma_limits(dev, &l))
+		return;
+	dma = json_object_new_object();
+	ranges = json_object_new_array();
+	dfd_put_num(put, dma, "page", l.page);
+	if (l.maps_left != UINT64_MAX)
+		dfd_put_num(put, dma, "maps_left", l.maps_left);
+	if (l.lockable != UINT64_MAX) {
+		dfd_put_num(put, dma, "lockable", l.lockable);
+		dfd_put_bool(put, dma, "lockable_by_user", l.lockable_by_user);
+	}
+	for (uint32_t i = 0; i < l.num_ranges; i++) {
+		json_object *range = json_object_new_object();
+
+		dfd_put_num(put, range, "start", l.ranges[i].start);
+		dfd_put_num(put, range, "last", l.ranges[i].last);
+		dfd_put_item(put, ranges, range);
+	}
+	dfd_put(put, dma, "ranges", ranges);
+	dfd_put(put, object, "dma", dma);
+}
+
+void dfd_put_abilities(struct dfd_put *put, json_object *object, struct dfd_device *dev)
+{
+	struct features f = { .put = put };
+
+	dfd_feature_probe(dev, put_feature, &f);
+	if (f.array)
+		dfd_put(put, object, "features", f.array);
+	put_hot_reset(put, object, dev);
+	put_dma(put, object, dev);
+}
