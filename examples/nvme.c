@@ -11,6 +11,7 @@
  * --poll asks no interrupt to come. Doorbells that can be mapped are written in memory. Nothing
  * here depends on the kind of address.
  */
+#include <errno.h>
 #include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -261,10 +262,22 @@ static struct queue make_queue(struct nvme *n, unsigned int id)
 	};
 }
 
+static void check_class(const struct nvme *n)
+{
+	uint32_t class;
+
+	if (dfd_region_read(n->dev, DFD_PCI_CONFIG, 8, &class, 4) != 4)
+		fail("configuration space cannot be read");
+	if (le32toh(class) >> 8 != 0x010802)
+		fail("the device is no NVMe controller");
+}
+
 static void start(struct nvme *n)
 {
-	uint32_t cap_high = get(n, CAP + 4);
+	uint32_t cap_high;
 
+	check_class(n);
+	cap_high = get(n, CAP + 4);
 	n->stride = 4u << (cap_high & 0xf);
 	map_doorbells(n);
 	if (cap_high >> 16 & 0xf || (get(n, CAP) & 0xffff) < DEPTH - 1)
@@ -438,6 +451,21 @@ static void usage(void)
 	exit(2);
 }
 
+/* A mistake must not write to block 0. */
+static uint64_t number(const char *text)
+{
+	uint64_t value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 0);
+	if (*text < '0' || *text > '9' || *end || errno) {
+		fprintf(stderr, "nvme: %s is no number\n", text);
+		exit(2);
+	}
+	return value;
+}
+
 static enum action find_action(const char *name, int num_args)
 {
 	for (unsigned int i = 0; i < NUM_ACTIONS; i++) {
@@ -488,7 +516,7 @@ int main(int argc, char **argv)
 		usage();
 	action = find_action(argv[at], argc - at - 1);
 	for (int i = 0; i < argc - at - 1; i++)
-		args[i] = strtoull(argv[at + 1 + i], NULL, 0);
+		args[i] = number(argv[at + 1 + i]);
 	if (dfd_open(argv[1], &n.dev, &err))
 		fail(err.text);
 	dfd_device_watch_log(n.dev, log_line, NULL);

@@ -53,8 +53,10 @@ static int find_option(const struct dfd_model_type *type, const char *name, stru
 			     name, exist);
 }
 
+/* As people write sizes: 64M. */
 static bool parse_number(const char *text, uint64_t *value)
 {
+	static const char units[] = "KMGT";
 	char *end;
 
 	/* strtoull() takes spaces and signs, too. */
@@ -62,6 +64,15 @@ static bool parse_number(const char *text, uint64_t *value)
 		return false;
 	errno = 0;
 	*value = strtoull(text, &end, text[0] == '0' && text[1] == 'x' ? 16 : 10);
+	for (unsigned int i = 0; *end && i < sizeof(units) - 1; i++) {
+		unsigned int shift = 10 * (i + 1);
+
+		if (*end != units[i] || *value > UINT64_MAX >> shift)
+			continue;
+		*value <<= shift;
+		end++;
+		break;
+	}
 	return !errno && !*end;
 }
 

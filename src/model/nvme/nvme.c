@@ -115,7 +115,7 @@ enum nvme_option {
 static const struct dfd_model_option nvme_options[NUM_OPTIONS] = {
 	[OPTION_IMAGE] = { "image", DFD_OPTION_TEXT, .help = "the file with the blocks; needed" },
 	[OPTION_SIZE] = { "size", DFD_OPTION_NUMBER, 0, 0, UINT64_C(1) << 62,
-			  "bytes of the image, which is made if it is not there; 0: as it is" },
+			  "bytes of the image, as in 64M, made if it is not there; 0: as it is" },
 	[OPTION_SERIAL] = { "serial", DFD_OPTION_TEXT,
 			    .help = "serial number, up to 20 characters; else one made of "
 				    "the path" },
