@@ -33,6 +33,7 @@ int dfd_device_new(const struct dfd_desc *desc, const struct dfd_device_ops *ops
 	if (!dev)
 		return -ENOMEM;
 	dev->desc = dfd_desc_ref(desc);
+	dev->own = dfd_desc_ref(desc);
 	dev->ops = ops;
 	dev->priv = priv;
 	dev->locked = locked;
@@ -58,7 +59,15 @@ void dfd_device_close(struct dfd_device *dev)
 	pthread_mutex_destroy(&dev->wait_lock);
 	pthread_mutex_destroy(&dev->lock);
 	dfd_desc_unref(dev->desc);
+	dfd_desc_unref(dev->own);
 	free(dev);
+}
+
+void device_tell(struct dfd_device *dev, const struct dfd_desc *desc)
+{
+	dfd_desc_ref(desc);
+	dfd_desc_unref(dev->desc);
+	dev->desc = desc;
 }
 
 const struct dfd_desc *dfd_device_desc(const struct dfd_device *dev)
@@ -153,7 +162,7 @@ ssize_t dfd_region_write(struct dfd_device *dev, uint32_t index, uint64_t offset
 
 int dfd_region_backing(struct dfd_device *dev, uint32_t index, int *fd, uint64_t *offset)
 {
-	const struct dfd_region *r = dfd_desc_region(dev->desc, index);
+	const struct dfd_region *r = dfd_desc_region(dev->own, index);
 	int ret;
 
 	if (!r || !(r->flags & DFD_REGION_MAPPABLE))
@@ -196,7 +205,7 @@ static bool mappable(const struct dfd_region *r, uint64_t offset, uint64_t len, 
 int device_map_source(struct dfd_device *dev, uint32_t index, uint64_t offset, size_t len,
 		      bool writes, int *fd, uint64_t *at)
 {
-	const struct dfd_region *r = dfd_desc_region(dev->desc, index);
+	const struct dfd_region *r = dfd_desc_region(dev->own, index);
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), base = 0;
 	int ret = dfd_region_backing(dev, index, fd, &base);
 
@@ -211,7 +220,7 @@ int device_map_source(struct dfd_device *dev, uint32_t index, uint64_t offset, s
 
 bool device_has_contents(const struct dfd_device *dev)
 {
-	return dev->ops->region_read || dev->model;
+	return dev->ops->region_write || dev->model;
 }
 
 int dfd_region_mmap(struct dfd_device *dev, uint32_t index, uint64_t offset, size_t len, int prot,

@@ -23,6 +23,7 @@ struct irq_wait {
 
 /**
  * struct dfd_device - an open device
+ * @own: as the provider has described it, which tells what is mappable: see device_tell()
  * @lock: held during every operation if @locked
  * @model: the host of a model, else NULL
  * @requests: DMA by message, where there may be some
@@ -32,6 +33,7 @@ struct irq_wait {
  */
 struct dfd_device {
 	const struct dfd_desc *desc;
+	const struct dfd_desc *own;
 	const struct dfd_device_ops *ops;
 	void *priv;
 	bool locked;

@@ -18,7 +18,16 @@
 int device_map_source(struct dfd_device *dev, uint32_t index, uint64_t offset, size_t len,
 		      bool writes, int *fd, uint64_t *at);
 
-/** device_has_contents() - Return: false for a device that is only described */
+/**
+ * device_tell() - have another description told of a device that nobody uses yet
+ *
+ * It may differ in what can be mapped: what of a region is plain memory is still what the provider
+ * has said. A reference is taken.
+ */
+void device_tell(struct dfd_device *dev, const struct dfd_desc *desc);
+
+/** device_has_contents() - Return: false for a device that is only described: nothing writes to it
+ */
 bool device_has_contents(const struct dfd_device *dev);
 
 /**

@@ -23,6 +23,7 @@
 #include "shim/shim.h"
 #include "shim/trap.h"
 #include "shim/vfio.h"
+#include "shim/way.h"
 
 /* Set up before main() and constant from then on, but for what their locks guard. */
 static struct shim_mount mounts[SHIM_MAX_MOUNTS];
@@ -152,7 +153,7 @@ static int open_device(struct shim_mount *m)
 
 	if (ret)
 		return ret;
-	m->file = dfd_file_new(m->dev);
+	m->file = shim_tell_ways(m->dev) ? NULL : dfd_file_new(m->dev);
 	m->memfd = m->file ? make_memfd(m) : -ENOMEM;
 	if (m->memfd >= 0) {
 		shim_memfd_seen(m->memfd);

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "shim/space.h"
+#include "shim/trap.h"
 #include "util/usermem.h"
 
 #ifndef MADV_POPULATE_READ /* Linux 5.14 */
@@ -160,7 +161,11 @@ int shim_space_map(struct shim_space *s, uint64_t iova, uint64_t vaddr, uint64_t
 		free(map);
 		return ret;
 	}
-	ret = populate(map, size);
+	/* Registers of devices: type 1 maps them, and an iommufd cannot hold their pages. */
+	if (trap_any(vaddr, size))
+		ret = s->id ? -EFAULT : 0;
+	else
+		ret = populate(map, size);
 	while (!ret && done < s->num_devices) {
 		ret = device_map(s->devices[done], map);
 		done += !ret;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "desc/copy.h"
 #include "device/process.h"
 #include "shim/way.h"
 
@@ -13,4 +16,30 @@ static bool may_be_mapped(const struct dfd_desc *desc, const struct dfd_region *
 bool shim_may_trap(const struct dfd_device *dev, const struct dfd_region *r)
 {
 	return SHIM_TRAPS && device_has_contents(dev) && may_be_mapped(dfd_device_desc(dev), r);
+}
+
+/* A region that is mappable in parts stays that: its areas are plain memory. */
+int shim_tell_ways(struct dfd_device *dev)
+{
+	const struct dfd_desc *desc = dfd_device_desc(dev), *told;
+	struct dfd_desc_builder *b;
+	uint32_t count;
+	const struct dfd_region *regions = dfd_desc_regions(desc, &count);
+
+	if (!SHIM_TRAPS || !device_has_contents(dev))
+		return 0;
+	b = dfd_desc_builder_new(dfd_desc_bus(desc));
+	for (uint32_t i = 0; i < count; i++) {
+		struct dfd_region r = regions[i];
+
+		if (shim_may_trap(dev, &r))
+			r.flags |= DFD_REGION_MAPPABLE;
+		dfd_desc_add_region(b, &r);
+	}
+	dfd_desc_copy_rest(b, desc);
+	if (dfd_desc_build(b, &told, NULL))
+		return -ENOMEM;
+	device_tell(dev, told);
+	dfd_desc_unref(told);
+	return 0;
 }

@@ -12,4 +12,8 @@
 /** shim_may_trap() - Return: may what is not shared memory be mapped, each access emulated? */
 bool shim_may_trap(const struct dfd_device *dev, const struct dfd_region *r);
 
+/** shim_tell_ways() - have a device say that what may be mapped is mappable. Return: 0 or -ENOMEM
+ */
+int shim_tell_ways(struct dfd_device *dev);
+
 #endif

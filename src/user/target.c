@@ -7,6 +7,7 @@
 
 #include <devfd/provider.h>
 
+#include "desc/copy.h"
 #include "user/session.h"
 
 /*
@@ -46,24 +47,6 @@ static void copy_regions(struct dfd_desc_builder *b, struct dfd_device *dev)
 	}
 }
 
-static void copy_rest(struct dfd_desc_builder *b, const struct dfd_desc *desc)
-{
-	uint32_t irqs, caps;
-	const struct dfd_irq *irq = dfd_desc_irqs(desc, &irqs);
-	const struct dfd_cap *cap = dfd_desc_caps(desc, &caps);
-	uint64_t value;
-
-	dfd_desc_add_flags(b, dfd_desc_flags(desc) & DFD_DEVICE_RESET);
-	for (uint32_t i = 0; i < irqs; i++)
-		dfd_desc_add_irq(b, &irq[i]);
-	for (uint32_t i = 0; i < caps; i++)
-		dfd_desc_add_cap(b, &cap[i]);
-	for (int i = 0; i < DFD_NUM_FACTS; i++) {
-		if (dfd_desc_num(desc, (enum dfd_fact)i, &value))
-			dfd_desc_set_num(b, (enum dfd_fact)i, value);
-	}
-}
-
 int target_init(struct target *t, struct dfd_device *dev, struct dfd_error *err)
 {
 	static const struct dfd_device_ops nothing = { .size = sizeof(nothing), .name = "told" };
@@ -72,7 +55,7 @@ int target_init(struct target *t, struct dfd_device *dev, struct dfd_error *err)
 	int ret;
 
 	copy_regions(b, dev);
-	copy_rest(b, dfd_device_desc(dev));
+	dfd_desc_copy_rest(b, dfd_device_desc(dev));
 	ret = dfd_desc_build(b, &desc, err);
 	if (ret)
 		return ret;
