@@ -312,6 +312,8 @@ static int run_program(struct run *run, char **argv)
 		ret = set_devices(run);
 	if (!ret)
 		ret = set_preload(run);
+	if (!ret && run->verbose && setenv(SHIM_ENV_SAY, "1", 1))
+		ret = tool_fail(TOOL_FAILED, "out of memory");
 	if (ret)
 		return ret;
 	execvp(argv[0], argv);

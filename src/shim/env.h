@@ -16,6 +16,9 @@
  */
 #define SHIM_ENV_VFIO "DEVFD_VFIO"
 
+/* Set for a program that shall say how it reaches the regions of each device that it opens. */
+#define SHIM_ENV_SAY "DEVFD_VERBOSE"
+
 #define SHIM_MAX_MOUNTS	 64u
 #define SHIM_MAX_DEVICES 16u
 

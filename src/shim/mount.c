@@ -158,6 +158,8 @@ static int open_device(struct shim_mount *m)
 	if (m->memfd >= 0) {
 		shim_memfd_seen(m->memfd);
 		m->inode = shim_memfd_inode(m->memfd);
+		if (getenv(SHIM_ENV_SAY))
+			shim_say_ways(m->name ? m->name : m->path, m->dev);
 		return 0;
 	}
 	dfd_file_free(m->file);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "desc/copy.h"
 #include "device/process.h"
@@ -42,4 +44,42 @@ int shim_tell_ways(struct dfd_device *dev)
 	device_tell(dev, told);
 	dfd_desc_unref(told);
 	return 0;
+}
+
+static void say(const char *name, const struct dfd_region *r, uint64_t start, uint64_t end,
+		const char *way)
+{
+	if (start < end)
+		fprintf(stderr,
+			"devfd run: %s region %" PRIu32 ", 0x%" PRIx64 " to 0x%" PRIx64 ": %s\n",
+			name, r->index, start, end - 1, way);
+}
+
+static void say_region(const char *name, struct dfd_device *dev, const struct dfd_region *r)
+{
+	const char *other = shim_may_trap(dev, r) ? "trapped" : "by read and write only";
+	const struct dfd_area whole = { 0, r->size };
+	uint32_t count = r->num_areas ? r->num_areas : 1;
+	uint64_t at = 0, offset;
+	int fd;
+
+	if (!(r->flags & DFD_REGION_MAPPABLE) || dfd_region_backing(dev, r->index, &fd, &offset))
+		count = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct dfd_area *a = r->num_areas ? &r->areas[i] : &whole;
+
+		say(name, r, at, a->offset, other);
+		at = a->offset + a->size;
+		say(name, r, a->offset, at, "shared memory");
+	}
+	say(name, r, at, r->size, other);
+}
+
+void shim_say_ways(const char *name, struct dfd_device *dev)
+{
+	uint32_t count;
+	const struct dfd_region *regions = dfd_desc_regions(dfd_device_desc(dev), &count);
+
+	for (uint32_t i = 0; i < count; i++)
+		say_region(name, dev, &regions[i]);
 }

@@ -16,4 +16,7 @@ bool shim_may_trap(const struct dfd_device *dev, const struct dfd_region *r);
  */
 int shim_tell_ways(struct dfd_device *dev);
 
+/** shim_say_ways() - say on standard error how each region, or each area of it, is reached */
+void shim_say_ways(const char *name, struct dfd_device *dev);
+
 #endif
