@@ -117,7 +117,8 @@ static void rearm(struct model_host *h)
 void model_host_run_due(struct model_host *h)
 {
 	dma_requests_run(&h->requests);
-	host_irq_poll_unmask(h);
+	if (h->unmask_fds)
+		host_irq_poll_unmask(h);
 	if (h->next_deadline != DEADLINE_OFF)
 		run_timers(h, now_ns());
 }
@@ -204,12 +205,8 @@ void model_host_drain(struct model_host *h)
 
 bool model_host_quiet(struct model_host *h)
 {
-	bool quiet = h->next_deadline == DEADLINE_OFF && !h->files.dying &&
-		     !atomic_load(&h->requests.under_way);
-
-	for (uint32_t i = 0; quiet && i < h->num_irqs; i++)
-		quiet = h->irqs[i].unmask_fd < 0;
-	return quiet;
+	return h->next_deadline == DEADLINE_OFF && !h->files.dying && !h->unmask_fds &&
+	       !atomic_load(&h->requests.under_way);
 }
 
 /* ---- accesses ---- */
@@ -231,18 +228,18 @@ enum owner { OWNER_MODEL, OWNER_TABLE, OWNER_PBA };
 static enum owner owner_at(const struct model_host *h, uint32_t index, uint64_t offset,
 			   uint64_t *end)
 {
-	uint32_t vectors = dfd_desc_vectors(h->dev->desc, DFD_PCI_MSIX);
+	const uint64_t table = h->setup.msix_table, pba = h->setup.msix_pba;
+	const uint64_t vectors = h->is_pci ? h->irqs[DFD_PCI_MSIX].count : 0;
 	const struct {
 		enum owner owner;
 		uint64_t start, end;
 	} parts[] = {
-		{ OWNER_TABLE, h->setup.msix_table, h->setup.msix_table + UINT64_C(16) * vectors },
-		{ OWNER_PBA, h->setup.msix_pba,
-		  h->setup.msix_pba + UINT64_C(8) * ((vectors + 63) / 64) },
+		{ OWNER_TABLE, table, table + 16 * vectors },
+		{ OWNER_PBA, pba, pba + 8 * ((vectors + 63) / 64) },
 	};
 
 	*end = UINT64_MAX;
-	if (!h->is_pci || !vectors || index != h->setup.msix_bar)
+	if (!vectors || index != h->setup.msix_bar)
 		return OWNER_MODEL;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
 		if (offset >= parts[i].start && offset < parts[i].end) {

@@ -75,6 +75,7 @@ struct model_host {
 
 	uint32_t num_irqs;
 	struct host_irq *irqs;
+	uint32_t unmask_fds; /* of all of them */
 	const struct dfd_signaller *signaller;
 
 	struct dfd_iovamap maps;

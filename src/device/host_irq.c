@@ -164,6 +164,7 @@ static void unwatch(struct model_host *h, struct host_irq *irq)
 		epoll_ctl(h->epoll_fd, EPOLL_CTL_DEL, irq->unmask_fd, NULL);
 	close(irq->unmask_fd);
 	irq->unmask_fd = -1;
+	h->unmask_fds--;
 }
 
 static int watch(const struct model_host *h, int fd)
@@ -313,6 +314,7 @@ static int set_unmask_fd(struct model_host *h, struct host_irq *irq, int32_t fd)
 	}
 	unwatch(h, irq);
 	irq->unmask_fd = mine;
+	h->unmask_fds += mine >= 0;
 	return 0;
 }
 

@@ -23,13 +23,11 @@
 
 /* ---- buffers ---- */
 
-uint8_t *buf_reserve(struct conn_buf *b, size_t len)
+uint8_t *buf_make_room(struct conn_buf *b, size_t len)
 {
 	size_t used = b->end - b->start, room = b->room ? b->room : FIRST_ROOM;
 	uint8_t *data;
 
-	if (b->room - b->end >= len)
-		return b->data + b->end;
 	if (b->start) {
 		memmove(b->data, b->data + b->start, used);
 		b->start = 0;
@@ -93,21 +91,6 @@ void conn_trim(struct conn *c)
 		buf_finish(&c->in);
 	if (c->out.start == c->out.end && c->out.room > FIRST_ROOM)
 		buf_finish(&c->out);
-}
-
-bool conn_partial(const struct conn *c)
-{
-	return c->in.start != c->in.end || c->bulk.left;
-}
-
-uint64_t conn_received(const struct conn *c)
-{
-	return c->in_position + (c->in.end - c->in.start);
-}
-
-size_t conn_queued(const struct conn *c)
-{
-	return c->out.end - c->out.start + c->tail_len;
 }
 
 /* ---- receiving ---- */
@@ -361,11 +344,6 @@ void conn_tail(struct conn *c, const void *data, size_t len)
 	c->tail_len = len;
 }
 
-void conn_commit(struct conn *c, size_t len)
-{
-	c->out.end += len;
-}
-
 int conn_attach(struct conn *c, const int *fds, unsigned int num_fds)
 {
 	struct conn_attachment *a = &c->attach;
@@ -411,28 +389,21 @@ int conn_put(struct conn *c, struct user_header head, const void *fixed, size_t 
 	return 0;
 }
 
-/* One piece: up to the byte that has fds, or from there on with them. */
-static ssize_t send_piece(struct conn *c)
+/* Up to the byte that has fds, or from there on with them. */
+static ssize_t send_with_fds(struct conn *c)
 {
 	struct conn_attachment *a = &c->attach;
 	union {
 		char bytes[CMSG_SPACE(USER_MAX_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} control = { { 0 } };
-	struct iovec iov[] = { { c->out.data + c->out.start, c->out.end - c->out.start },
-			       { (void *)(uintptr_t)c->tail, c->tail_len } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 1 };
+	struct iovec iov = { c->out.data + c->out.start, c->out.end - c->out.start };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	size_t bytes = a->num_fds * sizeof(int);
 	ssize_t n;
 
-	if (!a->num_fds && !c->tail_len)
-		return send(c->fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (!a->num_fds) {
-		msg.msg_iovlen = 2;
-		return sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	}
 	if (a->position > c->sent) {
-		iov->iov_len = (size_t)(a->position - c->sent);
+		iov.iov_len = (size_t)(a->position - c->sent);
 		return sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 	msg.msg_control = control.bytes;
@@ -445,6 +416,25 @@ static ssize_t send_piece(struct conn *c)
 	if (n > 0)
 		close_fds(a->fds, &a->num_fds);
 	return n;
+}
+
+static ssize_t send_with_tail(const struct conn *c)
+{
+	struct iovec iov[] = { { c->out.data + c->out.start, c->out.end - c->out.start },
+			       { (void *)(uintptr_t)c->tail, c->tail_len } };
+	const struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+
+	return sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static ssize_t send_piece(struct conn *c)
+{
+	if (c->attach.num_fds)
+		return send_with_fds(c);
+	if (c->tail_len)
+		return send_with_tail(c);
+	return send(c->fd, c->out.data + c->out.start, c->out.end - c->out.start,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void sent(struct conn *c, size_t n)

@@ -125,13 +125,22 @@ int conn_next(struct conn *c, struct message *m);
 void message_done(struct message *m);
 
 /** conn_partial() - Return: has a message begun to arrive? */
-bool conn_partial(const struct conn *c);
+static inline bool conn_partial(const struct conn *c)
+{
+	return c->in.start != c->in.end || c->bulk.left;
+}
 
 /** conn_received() - Return: position in the stream of the byte that comes next */
-uint64_t conn_received(const struct conn *c);
+static inline uint64_t conn_received(const struct conn *c)
+{
+	return c->in_position + (c->in.end - c->in.start);
+}
 
 /** conn_queued() - Return: bytes that wait to be sent */
-size_t conn_queued(const struct conn *c);
+static inline size_t conn_queued(const struct conn *c)
+{
+	return c->out.end - c->out.start + c->tail_len;
+}
 
 /**
  * conn_reserve() - room for a message at the end of the queue
@@ -141,7 +150,10 @@ size_t conn_queued(const struct conn *c);
 uint8_t *conn_reserve(struct conn *c, size_t len);
 
 /** conn_commit() - queue the first @len bytes of what was reserved */
-void conn_commit(struct conn *c, size_t len);
+static inline void conn_commit(struct conn *c, size_t len)
+{
+	c->out.end += len;
+}
 
 /**
  * conn_put() - queue a message of two parts
@@ -183,8 +195,14 @@ void conn_trim(struct conn *c);
 
 /* ---- buffers, for those who keep messages back ---- */
 
+/** buf_make_room() - as buf_reserve(), when there is too little room */
+uint8_t *buf_make_room(struct conn_buf *b, size_t len);
+
 /** buf_reserve() - Return: room for @len bytes at the end, or NULL */
-uint8_t *buf_reserve(struct conn_buf *b, size_t len);
+static inline uint8_t *buf_reserve(struct conn_buf *b, size_t len)
+{
+	return b->room - b->end >= len ? b->data + b->end : buf_make_room(b, len);
+}
 
 void buf_finish(struct conn_buf *b);
 

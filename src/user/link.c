@@ -97,7 +97,7 @@ static int watch(struct link *l, struct conn *c)
 
 	if (conn_queued(c))
 		event.events |= EPOLLOUT;
-	if (l->epoll_fd < 0 || event.events == c->events)
+	if (event.events == c->events)
 		return 0;
 	c->events = event.events;
 	return epoll_ctl(l->epoll_fd, op, c->fd, &event) ? -errno : 0;
@@ -105,6 +105,8 @@ static int watch(struct link *l, struct conn *c)
 
 void link_watch(struct link *l)
 {
+	if (l->epoll_fd < 0)
+		return;
 	watch(l, &l->conn);
 	if (has_twin(l))
 		watch(l, &l->twin);
@@ -157,11 +159,6 @@ static int serve(struct link *l, struct conn *c, const struct message *m)
 	return conn_put(c, head, NULL, 0, NULL, 0, NULL, 0);
 }
 
-bool link_blocked(const struct conn *c)
-{
-	return conn_queued(c) >= CONN_BACKLOG || c->tail_len;
-}
-
 int link_receive(struct conn *c)
 {
 	int ret = link_blocked(c) ? conn_flush(c) : 0;
@@ -176,9 +173,11 @@ int link_receive(struct conn *c)
 /* If it has hung up, the next receive tells. */
 static bool can_take(struct conn *c)
 {
-	if (link_blocked(c))
-		conn_flush(c);
 	c->held = link_blocked(c);
+	if (c->held) {
+		conn_flush(c);
+		c->held = link_blocked(c);
+	}
 	return !c->held;
 }
 
@@ -235,11 +234,12 @@ static int service(struct link *l, struct conn *c)
 	return ret ? ret : -ENODEV;
 }
 
+/* To some milliseconds: every call asks for it. */
 int64_t link_now_ms(void)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 

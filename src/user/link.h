@@ -91,7 +91,10 @@ int link_access(struct link *l, const struct user_access *access, uint8_t *in, c
 /* ---- for link_ring.c ---- */
 
 /** link_blocked() - Return: must the server take something before more is taken from @c? */
-bool link_blocked(const struct conn *c);
+static inline bool link_blocked(const struct conn *c)
+{
+	return conn_queued(c) >= CONN_BACKLOG || c->tail_len;
+}
 
 /** link_receive() - Return: as conn_receive(); 1 also when requests can be taken that were held */
 int link_receive(struct conn *c);

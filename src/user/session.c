@@ -266,14 +266,19 @@ static int whole(ssize_t moved, uint32_t count)
 	return (size_t)moved == count ? 0 : -EIO;
 }
 
+static int read_checked(struct session *s, const struct user_access *a, uint8_t *data)
+{
+	if (!a->count)
+		return 0;
+	return whole(dfd_region_read(s->target->dev, a->region, a->offset, data, a->count),
+		     a->count);
+}
+
 int session_read(struct session *s, const struct user_access *a, uint8_t *data)
 {
 	int ret = check_access(s, a);
 
-	if (ret || !a->count)
-		return ret;
-	return whole(dfd_region_read(s->target->dev, a->region, a->offset, data, a->count),
-		     a->count);
+	return ret ? ret : read_checked(s, a, data);
 }
 
 static int do_read(struct session *s, struct message *m, struct reply *r)
@@ -288,7 +293,7 @@ static int do_read(struct session *s, struct message *m, struct reply *r)
 	if (ret)
 		return ret;
 	memcpy(r->body, &a, sizeof(a));
-	return session_read(s, &a, r->body + sizeof(a));
+	return read_checked(s, &a, r->body + sizeof(a));
 }
 
 int session_write(struct session *s, const struct user_access *a, const uint8_t *data)
