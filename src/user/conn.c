@@ -389,7 +389,16 @@ int conn_put(struct conn *c, struct user_header head, const void *fixed, size_t 
 	return 0;
 }
 
-/* Up to the byte that has fds, or from there on with them. */
+/* What leaves at once: up to the byte that has fds, from there on with them, or all. */
+static size_t piece_len(const struct conn *c)
+{
+	if (!c->attach.num_fds)
+		return conn_queued(c);
+	if (c->attach.position > c->sent)
+		return (size_t)(c->attach.position - c->sent);
+	return c->out.end - c->out.start;
+}
+
 static ssize_t send_with_fds(struct conn *c)
 {
 	struct conn_attachment *a = &c->attach;
@@ -397,15 +406,13 @@ static ssize_t send_with_fds(struct conn *c)
 		char bytes[CMSG_SPACE(USER_MAX_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} control = { { 0 } };
-	struct iovec iov = { c->out.data + c->out.start, c->out.end - c->out.start };
+	struct iovec iov = { c->out.data + c->out.start, piece_len(c) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	size_t bytes = a->num_fds * sizeof(int);
 	ssize_t n;
 
-	if (a->position > c->sent) {
-		iov.iov_len = (size_t)(a->position - c->sent);
+	if (a->position > c->sent)
 		return sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	}
 	msg.msg_control = control.bytes;
 	msg.msg_controllen = CMSG_SPACE(bytes);
 	control.align = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
@@ -451,9 +458,13 @@ static void sent(struct conn *c, size_t n)
 	c->tail_len -= n - out;
 }
 
+/* What has gone in part has filled the socket. */
 int conn_flush(struct conn *c)
 {
-	while (conn_queued(c)) {
+	bool full = false;
+
+	while (conn_queued(c) && !full) {
+		size_t len = piece_len(c);
 		ssize_t n = send_piece(c);
 
 		if (n < 0 && errno == EINTR)
@@ -461,6 +472,7 @@ int conn_flush(struct conn *c)
 		if (n < 0)
 			return errno == EAGAIN ? 0 : -errno;
 		sent(c, (size_t)n);
+		full = (size_t)n < len;
 	}
 	return 0;
 }

@@ -213,12 +213,10 @@ int link_take(struct link *l, const struct user_header *wanted, struct message *
 
 int link_serve(struct link *l, struct conn *c)
 {
-	int ret;
+	int ret = take(l, c, NULL, NULL);
 
-	do {
-		ret = take(l, c, NULL, NULL);
+	if (!c->held)	       /* or the socket is full */
 		conn_flush(c); /* if it has hung up, the next receive tells */
-	} while (!ret && c->held && !link_blocked(c));
 	return ret;
 }
 
