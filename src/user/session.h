@@ -138,7 +138,7 @@ static inline bool session_has_twin(const struct session *s)
 /** session_blocked() - Return: must the client take something before it is listened to again? */
 bool session_blocked(const struct session *s);
 
-/* ---- for session_ring.c: an access, however it has come ---- */
+/* ---- for its neighbours: an access, however it has come ---- */
 
 /** session_read(), session_write() - all of @a or nothing. Return: 0 or a negative errno */
 int session_read(struct session *s, const struct user_access *a, uint8_t *data);
