@@ -9,8 +9,6 @@
 
 #include "capture.h"
 
-extern char **environ;
-
 /* More than a program that is asked for a list or a configuration has to say. */
 #define MAX_OUTPUT (1u << 20)
 
