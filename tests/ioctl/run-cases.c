@@ -440,12 +440,18 @@ static bool run_line(char *columns[NUM_COLUMNS])
 	return true;
 }
 
+/* A name may end in the way that it is for. */
 static bool is_for(const char *devices, const char *device)
 {
-	size_t len = strlen(device);
+	const char *way = target.name[0] == '/' ? "@fd" : "@library";
+	size_t len = strlen(device), way_len = strlen(way);
 
 	for (const char *at = devices; (at = strstr(at, device)); at += len) {
-		if ((at == devices || at[-1] == ' ') && (!at[len] || at[len] == ' '))
+		const char *end = at + len;
+
+		if (!strncmp(end, way, way_len))
+			end += way_len;
+		if ((at == devices || at[-1] == ' ') && (!*end || *end == ' '))
 			return true;
 	}
 	return false;
