@@ -249,7 +249,7 @@ int dfd_dma_logging_stop(struct dfd_device *dev)
 }
 
 int dfd_dma_logging_report(struct dfd_device *dev, const struct dfd_dma_range *range, uint64_t page,
-			   uint64_t *bitmap)
+			   uint64_t *bitmap) /* NOLINT(readability-*): written to */
 {
 	struct vfio_device_feature_dma_logging_report body = { .iova = range->iova,
 							       .length = range->size,

@@ -96,7 +96,7 @@ static int switch_account(struct space *s, bool on)
 }
 
 int space_dirty(struct space *s, enum dfd_dirty_op op, uint64_t iova, uint64_t size,
-		uint64_t *bitmap)
+		uint64_t *bitmap) /* NOLINT(readability-*): written to */
 {
 	const struct written w = { s, iova, iova + (size - 1), op == DFD_DIRTY_PEEK, bitmap };
 	int ret;

@@ -85,8 +85,10 @@ int ofnode_compatible(int dir, char *text, size_t room)
 
 static int read_cells(int dir, const char *name, struct cells *out)
 {
-	ssize_t n = read_property(dir, name, out->data, sizeof(out->data));
+	ssize_t n;
 
+	memset(out, 0, sizeof(*out));
+	n = read_property(dir, name, out->data, sizeof(out->data));
 	if (n < 0)
 		return (int)n;
 	if (n % 4)
@@ -116,8 +118,10 @@ static uint64_t number(const struct cells *cells, uint32_t at, uint32_t count)
 {
 	uint64_t value = 0;
 
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.*): there are only whole entries */
 		value = value << 32 | cells->data[at + i];
+	}
 	return value;
 }
 
@@ -131,6 +135,7 @@ static int translate(int bus, const struct shape *below, const struct shape *abo
 
 	if (ret || !ranges.count)
 		return ret;
+	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): read_shape() has refused 0 */
 	if (ranges.count % entry)
 		return -EBADMSG;
 	for (uint32_t at = 0; at < ranges.count; at += entry) {

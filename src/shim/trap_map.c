@@ -12,6 +12,13 @@
 
 #include "shim/trap.h"
 
+/* x86-64 has it. */
+#ifdef MAP_32BIT
+#define SHIM_MAP_LOW MAP_32BIT
+#else
+#define SHIM_MAP_LOW 0
+#endif
+
 #define MAX_TRAPS 1024u
 #define PAGE	  UINT64_C(4096)
 
@@ -172,7 +179,7 @@ bool trap_any(uintptr_t start, size_t len)
 /* What is replaced at a fixed address goes in any case, as the kernel does. */
 static intptr_t map_locked(struct trap *t, void *addr, size_t len, int flags)
 {
-	const int place = MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT;
+	const int place = MAP_FIXED | MAP_FIXED_NOREPLACE | SHIM_MAP_LOW;
 	uintptr_t start = (uintptr_t)addr;
 	bool fixed = (flags & MAP_FIXED) && !(flags & MAP_FIXED_NOREPLACE);
 	int ret = num_traps > MAX_TRAPS - 3 ? -ENOMEM : 0;

@@ -7,6 +7,7 @@ int trap_emulate_start(void)
 	return -EOPNOTSUPP;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): as where there is emulation */
 int trap_emulate(const struct trap_bench *b, ucontext_t *uc, struct trap_fault *fault, char *why,
 		 size_t size)
 {

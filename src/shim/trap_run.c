@@ -120,6 +120,12 @@ __asm__("	.pushsection .text\n"
 
 extern const uint8_t trap_frame[], trap_frame_room[], trap_frame_end[];
 
+/* Labels of one piece of code, though C has no way to say so. */
+static size_t in_frame(const uint8_t *label)
+{
+	return (uintptr_t)label - (uintptr_t)trap_frame;
+}
+
 /* ---- benches: one for each device that has such memory, for as long as the process lives ---- */
 
 static struct trap_bench benches[SHIM_MAX_MOUNTS];
@@ -132,7 +138,7 @@ static int set_up(struct trap_bench *b)
 
 	if (start == MAP_FAILED)
 		return -errno;
-	memcpy(start, trap_frame, (size_t)(trap_frame_end - trap_frame));
+	memcpy(start, trap_frame, in_frame(trap_frame_end));
 	if (NEXT(mprotect)(start, CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC) ||
 	    NEXT(mprotect)(start + CODE_SIZE + DATA_SIZE, GUARD_SIZE, PROT_NONE)) {
 		int ret = -errno;
@@ -199,7 +205,7 @@ int trap_copy_run(const struct trap_bench *b, const uint8_t *insn, size_t len, u
 		  bool vectors)
 {
 	struct bench_data *data = (struct bench_data *)(b->code + CODE_SIZE);
-	uint8_t *room = b->code + (trap_frame_room - trap_frame);
+	uint8_t *room = b->code + in_frame(trap_frame_room);
 	greg_t *regs = uc->uc_mcontext.gregs;
 	void (*run)(void);
 	uint64_t flags = (uint64_t)regs[REG_EFL];
@@ -220,7 +226,7 @@ int trap_copy_run(const struct trap_bench *b, const uint8_t *insn, size_t len, u
 
 int32_t trap_displacement(const struct trap_bench *b, size_t len)
 {
-	return (int32_t)(b->operand - (b->code + (trap_frame_room - trap_frame) + len));
+	return (int32_t)(b->operand - (b->code + in_frame(trap_frame_room) + len));
 }
 
 uintptr_t trap_pc(const ucontext_t *uc)

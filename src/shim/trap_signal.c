@@ -81,6 +81,7 @@ void trap_masks_start(void)
 	sigset_t now;
 
 	active = true;
+	sigemptyset(&now);
 	NEXT(pthread_sigmask)(SIG_SETMASK, NULL, &now);
 	if (!sigismember(&now, SIGSEGV))
 		return;
@@ -165,7 +166,7 @@ static void give_up(const struct trap *t, uintptr_t addr, const char *why)
 		"devfd: %s, region %u, offset 0x%llx: the instruction %s cannot be done on "
 		"registers; use mov or pread\n",
 		t->mount->name ? t->mount->name : t->mount->path, t->index,
-		(unsigned long long)(t->offset + (addr - t->start)), why);
+		(unsigned long long)t->offset + (addr - t->start), why);
 
 	if (n > 0)
 		(void)!NEXT(write)(2, text, (size_t)n);

@@ -95,6 +95,7 @@ static int step(const struct trap_bench *b, struct trap_insn *in, struct trap_fa
 {
 	const ZydisDecodedOperand *from = operand_at(in, ZYDIS_REGISTER_RSI),
 				  *to = operand_at(in, ZYDIS_REGISTER_RDI);
+	/* cppcheck-suppress nullPointerRedundantCheck ; a string instruction has one of them */
 	size_t size = (from ? from : to)->size / 8;
 	uint64_t value = (uint64_t)in->uc->uc_mcontext.gregs[REG_RAX];
 	int64_t by = in->uc->uc_mcontext.gregs[REG_EFL] & 0x400 ? -(int64_t)size : (int64_t)size;

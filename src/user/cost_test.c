@@ -33,6 +33,13 @@
 #include "user/proto.h"
 #include "user/session.h"
 
+/* What epoll_wait() is: newer architectures have one of the two system calls. */
+#ifdef SYS_epoll_wait
+#define LOOK SYS_epoll_wait
+#else
+#define LOOK SYS_epoll_pwait
+#endif
+
 #define ACCESSES 400
 #define WARM_UP	 20
 
@@ -95,7 +102,7 @@ static void count(pid_t pid, struct counted *n)
 		return;
 	if (number == SYS_recvmsg && info.exit.rval == -EAGAIN)
 		n->empty++;
-	else if (number == SYS_epoll_wait && !info.exit.rval)
+	else if (number == LOOK && !info.exit.rval)
 		n->looked++;
 	else
 		n->all++;
