@@ -60,8 +60,9 @@ check-san: $(SAN)/build.ninja
 	@ninja -C $(SAN) >$(SAN)/ninja.log || { cat $(SAN)/ninja.log; exit 1; }
 	@$(SAN_ENV) meson test -C $(SAN) --no-rebuild --print-errorlogs --quiet -t 5
 
+# It does not follow the fence of ring.c, and gcc says so; the ring is none of TSAN_TESTS' own.
 $(TSAN)/build.ninja: | deps
-	@meson setup $(TSAN) -Dwerror=true -Db_sanitize=thread -Db_lundef=false >$(TSAN).log || { cat $(TSAN).log; exit 1; }
+	@meson setup $(TSAN) -Dwerror=true -Db_sanitize=thread -Db_lundef=false -Dc_args=-Wno-tsan >$(TSAN).log || { cat $(TSAN).log; exit 1; }
 	@rm -f $(TSAN).log
 
 check-tsan: $(TSAN)/build.ninja
