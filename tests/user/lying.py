@@ -7,6 +7,7 @@ sentence, or not care; it may not crash, and it may not hang. The answers to spo
 src/user/ring_test.c spoils those of the ring. What a server asks by a second socket is spoiled in the
 same ways.
 """
+import contextlib
 import os
 import socket
 import struct
@@ -81,6 +82,18 @@ HARMLESS = {"read of nothing", "write that lies about its length", "many reads o
             "silent command"}
 
 
+@contextlib.contextmanager
+def hanging_up(sock):
+    """One side has ended, or was reset because it left with something unread: so does the other."""
+    try:
+        yield
+    except OSError:
+        pass
+    finally:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+
 class Between:
     """Spoils answer number @which of every connection."""
 
@@ -96,17 +109,14 @@ class Between:
     def run(self):
         while True:
             client, _ = self.listener.accept()
-            try:
-                self.forward(client)
-            except OSError:
-                pass
-            client.close()
+            with client, socket.socket(socket.AF_UNIX) as server:
+                server.connect(self.server.path)
+                self.forward(client, server)
 
-    def forward(self, client):
-        with socket.socket(socket.AF_UNIX) as server:
-            server.connect(self.server.path)
-            self.answers = 0
-            threading.Thread(target=self.backward, args=(server, client), daemon=True).start()
+    def forward(self, client, server):
+        self.answers = 0
+        threading.Thread(target=self.backward, args=(server, client), daemon=True).start()
+        with hanging_up(server):
             while True:
                 data, fds, _, _ = socket.recv_fds(client, 1 << 16, 16)
                 if not data:
@@ -116,7 +126,6 @@ class Between:
                     socket.send_fds(server, [data], fds)
                 for fd in fds:
                     os.close(fd)
-            server.shutdown(socket.SHUT_RDWR)
 
     @staticmethod
     def calls(data):
@@ -141,20 +150,17 @@ class Between:
     def answers_of(client, server):
         """Without those to calls that the server knows nothing of, which are number 7."""
         data = b""
-        try:
+        with hanging_up(server):
             while more := client.recv(1 << 21):
                 data += more
                 while len(data) >= 16 and len(data) >= (size := struct.unpack_from("<I", data, 4)[0]):
                     if struct.unpack_from("<H", data)[0] != 7:
                         server.sendall(data[:size])
                     data = data[size:]
-            server.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
 
     def backward(self, server, client, second=False):
         ended = False
-        try:
+        with hanging_up(client):
             while not ended:
                 data, fds, _, _ = socket.recv_fds(server, 1 << 21, 16)
                 if not data:
@@ -171,9 +177,6 @@ class Between:
                     socket.send_fds(client, [data], fds)
                 for fd in fds:
                     os.close(fd)
-            client.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
 
 
 def run(*command):
