@@ -392,6 +392,12 @@ static int open_backend(struct uart *u, const char *backend, struct dfd_error *e
 {
 	if (!backend || !strcmp(backend, "loopback"))
 		return 0;
+	if (!strcmp(backend, "file=") || !strcmp(backend, "pty="))
+		return dfd_error_set(err, -EINVAL,
+				     "model:uart: backend=%s names no file; write backend=%s%s",
+				     backend, backend,
+				     backend[0] == 'f' ? "PATH, a file to write to"
+						       : "LINK, a path for a link to the terminal");
 	if (!strncmp(backend, "file=", 5))
 		return open_file(u, backend + 5, err);
 	if (!strncmp(backend, "pty=", 4))
