@@ -57,32 +57,122 @@ static void atomic_completer(char *buf, size_t len, const struct dfd_cap *cap)
 {
 	uint32_t flags = word(cap, 0);
 
-	snprintf(buf, len, "completes atomic operations of%s%s%s bits", flags & 1 ? " 32" : "",
-		 flags & 2 ? " 64" : "", flags & 4 ? " 128" : "");
+	if (!(flags & 7))
+		snprintf(buf, len, "completes no atomic operations");
+	else
+		snprintf(buf, len, "completes atomic operations of%s%s%s bits",
+			 flags & 1 ? " 32" : "", flags & 2 ? " 64" : "", flags & 4 ? " 128" : "");
 }
 
-/* Structs of linux/vfio_zdev.h; only the parts of their first version are looked at. */
-static void zpci_base(char *buf, size_t len, const struct dfd_cap *cap)
+static void nvlink_target(char *buf, size_t len, const struct dfd_cap *cap)
+{
+	uint64_t target;
+
+	memcpy(&target, cap->data, sizeof(target));
+	snprintf(buf, len, "target 0x%" PRIx64, target);
+}
+
+static void nvlink_speed(char *buf, size_t len, const struct dfd_cap *cap)
+{
+	snprintf(buf, len, "speed %" PRIu32, word(cap, 0));
+}
+
+/* ---- functions of s390: structs of linux/vfio_zdev.h, in the byte order of the machine ---- */
+
+/** struct field - @width: bytes; @fmt: for its value; only where the body goes that far */
+struct field {
+	uint32_t offset;
+	uint32_t width;
+	const char *fmt;
+};
+
+static const struct field base_fields[] = {
+	{ 0, 8, "DMA 0x%" PRIx64 },
+	{ 8, 8, "-0x%" PRIx64 },
+	{ 23, 1, ", group %" PRIu64 },
+	{ 16, 2, ", channel 0x%04" PRIx64 },
+	{ 18, 2, ", virtual function %" PRIu64 },
+	{ 22, 1, ", function type %" PRIu64 },
+	{ 20, 2, ", measurement block of %" PRIu64 " bytes" },
+	{ 24, 4, ", handle 0x%08" PRIx64 },
+	{ 28, 4, ", error reports of %" PRIu64 " bytes" },
+};
+
+static const struct field group_fields[] = {
+	{ 26, 2, "at most %" PRIu64 " MSIs" },
+	{ 8, 8, " to 0x%" PRIx64 },
+	{ 30, 1, ", PCI version %" PRIu64 },
+	{ 0, 8, ", DMA mask 0x%" PRIx64 },
+	{ 16, 8, ", flags 0x%" PRIx64 },
+	{ 24, 2, ", measured every %" PRIu64 " ms" },
+	{ 28, 2, ", stores of %" PRIu64 " bytes" },
+	{ 32, 2, ", interpreted ones of %" PRIu64 },
+};
+
+static uint64_t value_of(const uint8_t *at, uint32_t width)
+{
+	uint16_t half;
+	uint32_t single;
+	uint64_t full;
+
+	switch (width) {
+	case 2:
+		memcpy(&half, at, sizeof(half));
+		return half;
+	case 4:
+		memcpy(&single, at, sizeof(single));
+		return single;
+	case 8:
+		memcpy(&full, at, sizeof(full));
+		return full;
+	default:
+		return *at;
+	}
+}
+
+/* Later versions have grown at the end. */
+static void put_fields(char *buf, size_t len, const struct dfd_cap *cap, const struct field *f,
+		       size_t count)
 {
 	const uint8_t *body = cap->data;
-	uint64_t dma[2];
+	size_t done = 0;
 
-	memcpy(dma, body, sizeof(dma));
-	snprintf(buf, len, "DMA 0x%" PRIx64 "-0x%" PRIx64 ", group %u", dma[0], dma[1], body[23]);
+	for (const struct field *end = f + count; f < end && done < len; f++) {
+		if (f->offset + f->width <= cap->size)
+			/* NOLINTNEXTLINE(clang-diagnostic-format-nonliteral): of the tables above
+			 */
+			done += (size_t)snprintf(buf + done, len - done, f->fmt,
+						 value_of(body + f->offset, f->width));
+	}
+}
+
+static void zpci_base(char *buf, size_t len, const struct dfd_cap *cap)
+{
+	put_fields(buf, len, cap, base_fields, sizeof(base_fields) / sizeof(*base_fields));
 }
 
 static void zpci_group(char *buf, size_t len, const struct dfd_cap *cap)
 {
-	const uint8_t *body = cap->data;
-	uint16_t msis;
-
-	memcpy(&msis, body + 26, sizeof(msis));
-	snprintf(buf, len, "at most %u MSIs, PCI version %u", msis, body[30]);
+	put_fields(buf, len, cap, group_fields, sizeof(group_fields) / sizeof(*group_fields));
+	if (value_of((const uint8_t *)cap->data + 16, 8) & 1)
+		snprintf(buf + strlen(buf), len - strlen(buf), " (refreshes translations)");
 }
 
+/* A size and as many bytes, which have no meaning here. */
 static void zpci_string(char *buf, size_t len, const struct dfd_cap *cap)
 {
-	snprintf(buf, len, "%" PRIu32 " bytes", word(cap, 0));
+	const uint8_t *text = (const uint8_t *)cap->data + 4;
+	uint32_t size = word(cap, 0), there = cap->size - 4;
+	size_t done = (size_t)snprintf(buf, len, "%" PRIu32 " bytes", size);
+
+	for (uint32_t i = 0; i < size && i < there && done < len; i++)
+		done += (size_t)snprintf(buf + done, len - done, "%s%02x",
+					 i % 4 ? ""
+					 : i   ? " "
+					       : ": ",
+					 text[i]);
+	if (size > there && done < len)
+		snprintf(buf + done, len - done, ", %" PRIu32 " of them here", there);
 }
 
 /* A meaning is only asked for where the body has the size given. */
@@ -101,8 +191,8 @@ static const struct known {
 	{ DFD_CAP_OF_REGION, 1, "SPARSE_MMAP", 0, NULL },
 	{ DFD_CAP_OF_REGION, 2, "TYPE", 8, region_type },
 	{ DFD_CAP_OF_REGION, 3, "MSIX_MAPPABLE", 0, NULL },
-	{ DFD_CAP_OF_REGION, 4, "NVLINK2_SSATGT", 0, NULL },
-	{ DFD_CAP_OF_REGION, 5, "NVLINK2_LNKSPD", 0, NULL },
+	{ DFD_CAP_OF_REGION, 4, "NVLINK2_SSATGT", 8, nvlink_target },
+	{ DFD_CAP_OF_REGION, 5, "NVLINK2_LNKSPD", 4, nvlink_speed },
 };
 
 static const struct known *find(enum dfd_cap_of of, uint16_t id)

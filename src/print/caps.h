@@ -11,10 +11,12 @@ enum dfd_cap_of { DFD_CAP_OF_DEVICE, DFD_CAP_OF_REGION };
 /** dfd_cap_name() - Return: the name in linux/vfio.h without its prefix, or NULL */
 const char *dfd_cap_name(enum dfd_cap_of of, uint16_t id);
 
+#define DFD_CAP_MEANING_SIZE 384
+
 /**
  * dfd_cap_meaning() - what the body says
  * @buf: receives the words
- * @len: bytes in @buf, 64 are enough
+ * @len: bytes in @buf, DFD_CAP_MEANING_SIZE are enough
  *
  * Return: @buf, or NULL where the body is empty, too short or not known.
  */

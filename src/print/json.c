@@ -96,7 +96,7 @@ static void put_caps(struct printer *p, json *object, enum dfd_cap_of of,
 	for (uint32_t i = 0; i < count; i++) {
 		json *cap = json_object_new_object();
 		const char *name = dfd_cap_name(of, caps[i].id);
-		char meaning[64], hex[2 * DFD_MAX_CAP_SIZE + 1] = "";
+		char meaning[DFD_CAP_MEANING_SIZE], hex[2 * DFD_MAX_CAP_SIZE + 1] = "";
 
 		for (uint32_t k = 0; k < caps[i].size; k++)
 			snprintf(hex + 2 * (size_t)k, 3, "%02x",

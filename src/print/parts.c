@@ -65,7 +65,7 @@ static void cap_lines(struct dfd_text *t, enum dfd_cap_of of, const struct dfd_c
 {
 	for (uint32_t i = 0; i < count; i++) {
 		const char *name = dfd_cap_name(of, caps[i].id);
-		char meaning[64];
+		char meaning[DFD_CAP_MEANING_SIZE];
 
 		dfd_cell(&t->c, "%s", of == DFD_CAP_OF_DEVICE ? "capability" : "");
 		dfd_rest(&t->c, "%s", of == DFD_CAP_OF_DEVICE ? "" : "capability ");

@@ -180,21 +180,92 @@ static void test_caps(void **state)
 	assert_null(dfd_cap_meaning(buf, sizeof(buf), DFD_CAP_OF_REGION, &cap));
 }
 
-/* Bodies as linux/vfio_zdev.h lays them out. */
-static void test_zpci_caps(void **state)
+static void expect_meaning(enum dfd_cap_of of, const struct dfd_cap *cap, const char *meaning)
 {
-	uint8_t body[32] = { [4] = 1, [8] = 0xff, [15] = 0xff, [23] = 7, [26] = 64, [30] = 2 };
-	struct dfd_cap cap = { .id = 1, .version = 1, .size = 24, .data = body };
-	char buf[64];
+	char buf[DFD_CAP_MEANING_SIZE];
+
+	assert_string_equal(dfd_cap_meaning(buf, sizeof(buf), of, cap), meaning);
+}
+
+/* Bodies as linux/vfio_zdev.h lays them out: its first version, and its last. */
+static void test_zpci_base(void **state)
+{
+	const struct {
+		uint64_t start, end;
+		uint16_t channel, function, measured;
+		uint8_t type, group;
+		uint32_t handle, report;
+	} body = { 1ull << 32, 0xffffffffff, 0x0118, 3, 48, 5, 7, 0x1234, 4096 };
+	struct dfd_cap cap = { .id = 1, .version = 1, .size = 24, .data = &body };
+	char buf[DFD_CAP_MEANING_SIZE];
 
 	(void)state;
-	assert_string_equal(dfd_cap_meaning(buf, sizeof(buf), DFD_CAP_OF_DEVICE, &cap),
-			    "DMA 0x100000000-0xff000000000000ff, group 7");
-	cap.id = 2;
-	assert_null(dfd_cap_meaning(buf, sizeof(buf), DFD_CAP_OF_DEVICE, &cap));
+	expect_meaning(DFD_CAP_OF_DEVICE, &cap,
+		       "DMA 0x100000000-0xffffffffff, group 7, channel 0x0118, virtual function 3, "
+		       "function type 5, measurement block of 48 bytes");
 	cap.size = 32;
-	assert_string_equal(dfd_cap_meaning(buf, sizeof(buf), DFD_CAP_OF_DEVICE, &cap),
-			    "at most 64 MSIs, PCI version 2");
+	expect_meaning(DFD_CAP_OF_DEVICE, &cap,
+		       "DMA 0x100000000-0xffffffffff, group 7, channel 0x0118, virtual function 3, "
+		       "function type 5, measurement block of 48 bytes, handle 0x00001234, error "
+		       "reports of 4096 bytes");
+	cap.size = 23;
+	assert_null(dfd_cap_meaning(buf, sizeof(buf), DFD_CAP_OF_DEVICE, &cap));
+}
+
+static void test_zpci_group(void **state)
+{
+	const struct {
+		uint64_t mask, msi, flags;
+		uint16_t interval, msis, store;
+		uint8_t version, reserved;
+		uint16_t interpreted, pad[3];
+	} body = { 0xfffffffffff, 0xfe00, 1, 4000, 64, 128, 2, 0, 256, { 0 } };
+	struct dfd_cap cap = { .id = 2, .version = 1, .size = 31, .data = &body };
+
+	(void)state;
+	expect_meaning(DFD_CAP_OF_DEVICE, &cap,
+		       "at most 64 MSIs to 0xfe00, PCI version 2, DMA mask 0xfffffffffff, "
+		       "flags 0x1, measured every 4000 ms, stores of 128 bytes "
+		       "(refreshes translations)");
+	cap.size = 40;
+	expect_meaning(DFD_CAP_OF_DEVICE, &cap,
+		       "at most 64 MSIs to 0xfe00, PCI version 2, DMA mask 0xfffffffffff, "
+		       "flags 0x1, measured every 4000 ms, stores of 128 bytes, interpreted ones "
+		       "of 256 (refreshes translations)");
+}
+
+/* The size within the body is a claim. */
+static void test_zpci_strings(void **state)
+{
+	uint8_t body[DFD_MAX_CAP_SIZE] = { 0 };
+	struct dfd_cap cap = { .id = 4, .version = 1, .size = 8, .data = body };
+	char buf[DFD_CAP_MEANING_SIZE];
+
+	(void)state;
+	memcpy(body, &(uint32_t){ 4 }, 4);
+	memcpy(body + 4, "\x12\x34\x56\x78", 4);
+	expect_meaning(DFD_CAP_OF_DEVICE, &cap, "4 bytes: 12345678");
+	memcpy(body, &(uint32_t){ 64 }, 4);
+	expect_meaning(DFD_CAP_OF_DEVICE, &cap, "64 bytes: 12345678, 4 of them here");
+	memcpy(body, &(uint32_t){ UINT32_MAX }, 4);
+	cap.size = sizeof(body);
+	assert_non_null(dfd_cap_meaning(buf, sizeof(buf), DFD_CAP_OF_DEVICE, &cap));
+	assert_in_range(strlen(buf), 1, sizeof(buf) - 1);
+}
+
+static void test_other_caps(void **state)
+{
+	const uint32_t words[] = { 5, 0 };
+	struct dfd_cap cap = { .id = 5, .version = 1, .size = 8, .data = words };
+
+	(void)state;
+	expect_meaning(DFD_CAP_OF_DEVICE, &cap, "completes atomic operations of 32 128 bits");
+	expect_meaning(DFD_CAP_OF_REGION, &cap, "speed 5");
+	cap.id = 4;
+	expect_meaning(DFD_CAP_OF_REGION, &cap, "target 0x5");
+	cap.id = 5;
+	cap.data = (const uint32_t[]){ 0, 0 };
+	expect_meaning(DFD_CAP_OF_DEVICE, &cap, "completes no atomic operations");
 }
 
 static void test_names(void **state)
@@ -429,7 +500,10 @@ int main(void)
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_caps),
-		cmocka_unit_test(test_zpci_caps),
+		cmocka_unit_test(test_zpci_base),
+		cmocka_unit_test(test_zpci_group),
+		cmocka_unit_test(test_zpci_strings),
+		cmocka_unit_test(test_other_caps),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_names_of_a_broken_file),
 		cmocka_unit_test(test_text_pci),
