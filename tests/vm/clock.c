@@ -5,15 +5,13 @@
  * usage: vm-clock ADDRESS PATH
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <devfd/devfd.h>
+#include "driver.h"
 
 #define NOW	 0x00
 #define MATCH	 0x04
@@ -24,14 +22,6 @@
 #define SHORT_MS 200
 
 static struct dfd_device *dev;
-
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "clock: %s\n", what);
-	exit(1);
-}
 
 static uint32_t get(uint64_t reg)
 {
@@ -93,11 +83,8 @@ static void alarm_rings(void)
 
 int main(int argc, char **argv)
 {
-	struct dfd_error err;
-
 	must(argc == 3, "usage: vm-clock ADDRESS PATH");
-	if (dfd_open(argv[1], &dev, &err))
-		must(false, err.text);
+	dev = open_one(argv[1]);
 	identify(argv[2]);
 	alarm_rings();
 	dfd_device_close(dev);

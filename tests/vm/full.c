@@ -8,23 +8,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <devfd/devfd.h>
+#include "driver.h"
 
 #define PAGE 4096u
 
 static struct dfd_device *dev;
 static char logged[512];
-
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "full: %s\n", what);
-	exit(1);
-}
 
 static void take_line(void *ctx, const char *text)
 {
@@ -54,12 +45,10 @@ static int map(uint64_t n)
 int main(int argc, char **argv)
 {
 	uint64_t limit, n = 0, unmapped = 0;
-	struct dfd_error err;
 	int ret;
 
 	must(argc == 2, "usage: vm-full ADDRESS");
-	if (dfd_open(argv[1], &dev, &err))
-		must(false, err.text);
+	dev = open_one(argv[1]);
 	dfd_device_watch_log(dev, take_line, NULL);
 	limit = maps_left();
 	printf("%" PRIu64 " maps\n", limit);

@@ -7,11 +7,10 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <devfd/devfd.h>
+#include "driver.h"
 
 #define PAGE 4096u
 
@@ -19,24 +18,6 @@
 enum { DATA = 0, FIFO_CONTROL = 2, LINE_CONTROL = 3, SCRATCH = 7 };
 #define SENT	"two machines"
 #define MAX_LEN 4096u
-
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "migrate: %s\n", what);
-	exit(1);
-}
-
-static struct dfd_device *open_one(const char *address)
-{
-	struct dfd_device *dev;
-	struct dfd_error err;
-
-	if (dfd_open(address, &dev, &err))
-		must(false, err.text);
-	return dev;
-}
 
 static void put(struct dfd_device *dev, uint64_t reg, uint8_t value)
 {

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <devfd/devfd.h>
+#include "driver.h"
 
 #define PAGE	   4096u
 #define HALF	   2048u
@@ -28,16 +28,10 @@
 
 static struct dfd_device *dev;
 
-static void fail(const char *what)
-{
-	fprintf(stderr, "page: %s\n", what);
-	exit(1);
-}
-
 static void put(uint32_t region, uint64_t reg, uint64_t value, size_t len)
 {
-	if (dfd_region_write(dev, region, reg, &value, len) != (ssize_t)len)
-		fail("a register cannot be written");
+	must(dfd_region_write(dev, region, reg, &value, len) == (ssize_t)len,
+	     "a register cannot be written");
 }
 
 static void move(uint64_t src, uint64_t dst, uint32_t command)
@@ -49,8 +43,8 @@ static void move(uint64_t src, uint64_t dst, uint32_t command)
 	put(0, COUNT, HALF, 8);
 	put(0, COMMAND, command | START, 4);
 	for (int i = 0; left & START; i++) {
-		if (i == LONG_TRIES || dfd_region_read(dev, 0, COMMAND, &left, 4) != 4)
-			fail("a transfer does not end");
+		must(i < LONG_TRIES && dfd_region_read(dev, 0, COMMAND, &left, 4) == 4,
+		     "a transfer does not end");
 	}
 }
 
@@ -68,19 +62,16 @@ static struct dfd_dma_buf reachable(void)
 		if (other)
 			memset(other, i, PAGE);
 	}
-	fail("there is no memory that the device can reach");
+	must(false, "there is no memory that the device can reach");
 	return buf;
 }
 
 int main(int argc, char **argv)
 {
 	struct dfd_dma_buf from, to;
-	struct dfd_error err;
 
-	if (argc != 2)
-		fail("usage: vm-page ADDRESS");
-	if (dfd_open(argv[1], &dev, &err))
-		fail(err.text);
+	must(argc == 2, "usage: vm-page ADDRESS");
+	dev = open_one(argv[1]);
 	put(DFD_PCI_CONFIG, 4, 6, 2);
 	from = reachable();
 	to = reachable();
@@ -91,8 +82,7 @@ int main(int argc, char **argv)
 		move(from.iova + at, BUFFER, 0);
 		move(BUFFER, to.iova + at, TO_MEMORY);
 	}
-	if (memcmp(from.addr, to.addr, PAGE) != 0)
-		fail("what came back is something else");
+	must(!memcmp(from.addr, to.addr, PAGE), "what came back is something else");
 	dfd_dma_free(dev, &from);
 	dfd_dma_free(dev, &to);
 	dfd_device_close(dev);

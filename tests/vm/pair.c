@@ -6,30 +6,11 @@
  * usage: vm-pair ADDRESS ADDRESS
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <devfd/devfd.h>
-
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "pair: %s\n", what);
-	exit(1);
-}
-
-static struct dfd_device *open_one(const char *address)
-{
-	struct dfd_device *dev;
-	struct dfd_error err;
-
-	if (dfd_open(address, &dev, &err))
-		must(false, err.text);
-	return dev;
-}
+#include "driver.h"
 
 /* The register keeps what is not written to it. */
 static uint32_t liveness(struct dfd_device *dev, uint32_t value)

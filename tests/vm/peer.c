@@ -7,12 +7,11 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <devfd/devfd.h>
+#include "driver.h"
 
 #define PAGE	    4096u
 #define HIGHEST	    0xfffffff /* that an edu can address */
@@ -26,27 +25,16 @@
 #define BUFFER	    0x40000 /* inside the device */
 #define TRIES	    2000
 
-static void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "peer: %s\n", what);
-	exit(1);
-}
-
 static void say(void *ctx, const char *text)
 {
 	(void)ctx;
 	fprintf(stderr, "peer: %s\n", text);
 }
 
-static struct dfd_device *open_one(const char *address)
+static struct dfd_device *open_logged(const char *address)
 {
-	struct dfd_device *dev;
-	struct dfd_error err;
+	struct dfd_device *dev = open_one(address);
 
-	if (dfd_open(address, &dev, &err))
-		must(false, err.text);
 	dfd_device_watch_log(dev, say, NULL);
 	return dev;
 }
@@ -105,8 +93,8 @@ int main(int argc, char **argv)
 	int ret;
 
 	must(argc == 3, "usage: vm-peer WRITER TARGET");
-	writer = open_one(argv[1]);
-	target = open_one(argv[2]);
+	writer = open_logged(argv[1]);
+	target = open_logged(argv[2]);
 	map.fd = dfd_region_dmabuf(target, 0, &registers, 1);
 	must(map.fd >= 0, strerror(-map.fd));
 	ret = dfd_dma_map(writer, &map);

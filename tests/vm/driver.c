@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "driver.h"
+
+void must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "%s: %s\n", program_invocation_short_name, what);
+	exit(1);
+}
+
+struct dfd_device *open_one(const char *address)
+{
+	struct dfd_device *dev = NULL;
+	struct dfd_error err;
+
+	if (dfd_open(address, &dev, &err))
+		must(false, err.text);
+	return dev;
+}
