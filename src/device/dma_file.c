@@ -6,7 +6,9 @@
  * writes through the fd of another.
  *
  * To take down the page tables of a big mapping can take many milliseconds, for which the device
- * would be locked. So a file that has no map left is queued and taken apart in slices.
+ * would be locked. So a file that has no map left is queued and taken apart in slices, with pauses:
+ * whoever serves the device may serve others, and few of their calls are to meet a slice. Each map
+ * and unmap spends a slice at once, so that files do not pile up.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +21,7 @@
 #include "device/dma_file.h"
 
 #define SLICE_NS UINT64_C(500000)
+#define PAUSE_NS UINT64_C(10000000)
 /* Taking down this much takes a fraction of a slice; and this much not more than one, if full. */
 #define PIECE	  (UINT64_C(2) << 20)
 #define MAX_PIECE (UINT64_C(64) << 20)
@@ -227,16 +230,21 @@ static void tear_step(struct dma_files *files)
 		file_free(files);
 }
 
-bool dma_files_tear(struct dma_files *files)
+void dma_files_tear(struct dma_files *files)
 {
 	uint64_t end;
 
 	if (!files->dying)
-		return false;
+		return;
 	end = now_ns() + SLICE_NS;
 	while (files->dying && now_ns() < end)
 		tear_step(files);
-	return files->dying != NULL;
+	files->due = now_ns() + PAUSE_NS;
+}
+
+bool dma_files_are_due(const struct dma_files *files)
+{
+	return files->dying && now_ns() >= files->due;
 }
 
 /* In pieces, too: one big munmap() would keep other threads from theirs, and from new pages. */

@@ -37,11 +37,13 @@ struct dma_file {
  * struct dma_files - zero it before the first use
  * @live: those in use, in lists by inode
  * @dying: those without maps, which dma_files_tear() takes apart
+ * @due: CLOCK_MONOTONIC in ns, when it should be called next while there are any
  * @piece: how many bytes at a time
  */
 struct dma_files {
 	struct dma_file *live[DMA_FILE_LISTS];
 	struct dma_file *dying;
+	uint64_t due;
 	uint64_t piece;
 };
 
@@ -68,8 +70,10 @@ void dma_file_put(struct dma_files *files, struct dma_file *file);
 int dma_file_move(const struct dma_file *file, uint64_t offset, uint8_t *in, const uint8_t *out,
 		  size_t len);
 
-/** dma_files_tear() - half a millisecond of taking apart. Return: whether some is left */
-bool dma_files_tear(struct dma_files *files);
+/** dma_files_tear() - half a millisecond of taking apart, due or not */
+void dma_files_tear(struct dma_files *files);
+
+bool dma_files_are_due(const struct dma_files *files);
 
 /** dma_files_finish() - take apart all that no map uses any more */
 void dma_files_finish(struct dma_files *files);

@@ -101,6 +101,8 @@ static void rearm(struct model_host *h)
 	uint64_t next = h->next_deadline;
 	struct itimerspec at = { 0 };
 
+	if (h->files.dying && h->files.due < next)
+		next = h->files.due;
 	if (h->timer_fd < 0 || next == h->armed)
 		return;
 	h->armed = next;
@@ -158,8 +160,8 @@ static int open_poll_fds(struct model_host *h)
 	h->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	h->armed = DEADLINE_OFF;
 	pthread_mutex_lock(&h->requests.lock); /* dfd_dma_complete() reads kick_fd */
-	h->requests.kick_fd = eventfd(atomic_load(&h->requests.answers) || h->files.dying ? 1 : 0,
-				      EFD_NONBLOCK | EFD_CLOEXEC);
+	h->requests.kick_fd =
+		eventfd(atomic_load(&h->requests.answers) ? 1 : 0, EFD_NONBLOCK | EFD_CLOEXEC);
 	pthread_mutex_unlock(&h->requests.lock);
 	if (h->epoll_fd < 0 || h->timer_fd < 0 || h->requests.kick_fd < 0)
 		return -errno;
@@ -192,13 +194,12 @@ void model_host_drain(struct model_host *h)
 {
 	uint64_t value;
 
-	if (h->epoll_fd < 0) {
-		host_dma_tear(h);
+	if (dma_files_are_due(&h->files))
+		dma_files_tear(&h->files);
+	if (h->epoll_fd < 0)
 		return;
-	}
 	if (dfd_eventfd_take(h->requests.kick_fd))
 		dma_requests_run(&h->requests);
-	host_dma_tear(h);
 	if (read(h->timer_fd, &value, sizeof(value)) == (ssize_t)sizeof(value))
 		h->armed = DEADLINE_OFF;
 }

@@ -135,8 +135,6 @@ int host_dma_write(struct dfd_host *host, uint64_t iova, const void *buf, size_t
 		   dfd_dma_done done, void *ctx);
 /** A write by message has succeeded. */
 void host_dma_written(struct dfd_device *dev, uint64_t iova, uint64_t len);
-/** Spend a slice on files that no map uses any more. */
-void host_dma_tear(struct model_host *h);
 void host_dma_finish(struct model_host *h);
 
 #endif

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "device/host.h"
-#include "util/eventfd.h"
 
 /**
  * struct mapping - one DMA map, told by what is not NULL: @addr, @file or @io
@@ -104,7 +103,7 @@ int host_dma_map(struct model_host *h, struct dfd_dma_map *map)
 		else
 			map->iova = iova;
 	}
-	host_dma_tear(h); /* so that a driver that is never served does not pile up files */
+	dma_files_tear(&h->files);
 	return ret;
 }
 
@@ -132,14 +131,8 @@ int host_dma_unmap(struct model_host *h, uint64_t iova, uint64_t size, uint64_t 
 	dma_requests_cancel(&h->requests, iova, last);
 	dfd_iovamap_take_out(&h->maps, iova, last, unmap_one, &u);
 	*unmapped = u.bytes;
-	host_dma_tear(h);
+	dma_files_tear(&h->files);
 	return 0;
-}
-
-void host_dma_tear(struct model_host *h)
-{
-	if (dma_files_tear(&h->files) && h->requests.kick_fd >= 0)
-		dfd_eventfd_signal(h->requests.kick_fd);
 }
 
 void host_dma_finish(struct model_host *h)
