@@ -18,6 +18,7 @@
 #include <devfd/view.h>
 
 #include "abi/vfio.h"
+#include "device/device.h"
 #include "user/client.h"
 #include "user/link.h"
 #include "user/listen.h"
@@ -222,6 +223,7 @@ static int reset(struct dfd_device *dev)
 	return ret;
 }
 
+/* By the specification a request for data brings none. */
 static int feature(struct dfd_device *dev, uint32_t flags, void *data, size_t len)
 {
 	const struct vfio_device_feature head = { .argsz = (uint32_t)(sizeof(head) + len),
@@ -230,12 +232,15 @@ static int feature(struct dfd_device *dev, uint32_t flags, void *data, size_t le
 				   .fixed = &head,
 				   .fixed_len = sizeof(head),
 				   .data = data,
-				   .len = len };
+				   .len = flags & VFIO_DEVICE_FEATURE_GET ? 0 : len };
 	struct message m;
 	int ret;
 
 	if (len > MAX_FEATURE)
 		return -EINVAL;
+	/* An address or an fd of ours means nothing to the server. */
+	if (len && !device_feature_is_plain(flags))
+		return -ENOTTY;
 	ret = link_call(link_of(dev), &call, &m);
 	if (ret)
 		return ret;
