@@ -164,9 +164,19 @@ void dma_file_put(struct dma_files *files, struct dma_file *file)
 	files->dying = file;
 }
 
+/* A write would give a file that has shrunk its length back. */
+static bool holds(const struct dma_file *file, uint64_t end)
+{
+	struct stat st;
+
+	return !fstat(file->fd, &st) && (uint64_t)st.st_size >= end;
+}
+
 int dma_file_move(const struct dma_file *file, uint64_t offset, uint8_t *in, const uint8_t *out,
 		  size_t len)
 {
+	if (out && !holds(file, offset + len))
+		return -EFAULT;
 	for (size_t moved = 0; moved < len;) {
 		off_t at = (off_t)(offset + moved);
 		ssize_t n = in ? pread(file->fd, in + moved, len - moved, at)

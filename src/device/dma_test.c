@@ -195,6 +195,28 @@ static void test_file_that_is_left(void **state)
 	assert_int_equal(unmap_all(dev), PAGE);
 }
 
+/* What its owner has cut off does not come back by a write of the device. */
+static void test_file_that_shrinks(void **state)
+{
+	struct dfd_device *dev = *state;
+	int fd = new_file(2 * PAGE, 0);
+	struct stat st;
+
+	assert_int_equal(map(dev, 0x10000, 2 * PAGE, fd, 0, 3), 0);
+	assert_int_equal(put(dev, 0x10000 + PAGE, "here"), 1);
+	assert_int_equal(ftruncate(fd, (off_t)PAGE + 2), 0);
+	assert_int_equal(get(dev, 0x10000 + PAGE, (char[4]){ 0 }), -EFAULT);
+	assert_int_equal(put(dev, 0x10000 + PAGE, "gone"), -EFAULT);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, PAGE + 2);
+	assert_int_equal(put(dev, 0x10000 + PAGE - 2, "left"), 1);
+	assert_int_equal(ftruncate(fd, (off_t)(2 * PAGE)), 0);
+	assert_holds(dev, 0x10000 + PAGE - 2, "left");
+	assert_holds(dev, 0x10000 + PAGE, (char[4]){ 'f', 't' });
+	unmap_all(dev);
+	close(fd);
+}
+
 /* A file gets sealed, and grows, between two maps of it. */
 static void test_file_that_changes(void **state)
 {
@@ -328,13 +350,10 @@ static void test_unmap_rules(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_DEVICE(test_one_mapping_for_many),
-		WITH_DEVICE(test_one_fd_for_many),
-		WITH_DEVICE(test_file_that_is_left),
-		WITH_DEVICE(test_file_that_changes),
-		WITH_DEVICE(test_rights_of_a_file),
-		WITH_DEVICE(test_file_too_big),
-		WITH_DEVICE(test_slices),
+		WITH_DEVICE(test_one_mapping_for_many), WITH_DEVICE(test_one_fd_for_many),
+		WITH_DEVICE(test_file_that_is_left),	WITH_DEVICE(test_file_that_shrinks),
+		WITH_DEVICE(test_file_that_changes),	WITH_DEVICE(test_rights_of_a_file),
+		WITH_DEVICE(test_file_too_big),		WITH_DEVICE(test_slices),
 		WITH_DEVICE(test_unmap_rules),
 	};
 
