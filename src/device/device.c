@@ -223,6 +223,11 @@ bool device_has_contents(const struct dfd_device *dev)
 	return dev->ops->region_write || dev->model;
 }
 
+bool device_is_served(const struct dfd_device *dev)
+{
+	return dev->ops->dma_map && dev->ops->service && !dev->model;
+}
+
 int dfd_region_mmap(struct dfd_device *dev, uint32_t index, uint64_t offset, size_t len, int prot,
 		    void **addr)
 {

@@ -62,10 +62,11 @@ static int map_whole(struct dma_file *file, int fd, uint64_t size, int prot)
 	return 0;
 }
 
+/* Who has chosen a high number has had a reason. */
 static int keep_fd(struct dma_file *file, int fd)
 {
 	if (file->fd < 0)
-		file->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		file->fd = fcntl(fd, F_DUPFD_CLOEXEC, fd);
 	return file->fd < 0 ? -errno : 0;
 }
 

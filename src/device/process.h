@@ -30,6 +30,11 @@ void device_tell(struct dfd_device *dev, const struct dfd_desc *desc);
  */
 bool device_has_contents(const struct dfd_device *dev);
 
+/** device_is_served() - Return: true for a device in another process that is no kernel: it reaches
+ * files directly, and the memory of this process only by asking
+ */
+bool device_is_served(const struct dfd_device *dev);
+
 /**
  * device_fork_prepare() - before fork(): wait until no other thread is inside the device
  *

@@ -2,9 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include "device/process.h"
+#include "shim/backing.h"
 #include "shim/space.h"
 #include "shim/trap.h"
+#include "shim/way.h"
 #include "util/usermem.h"
 
 #ifndef MADV_POPULATE_READ /* Linux 5.14 */
@@ -72,13 +76,32 @@ static int populate(const struct space_map *map, uint64_t size)
 
 /* ---- devices ---- */
 
+/*
+ * A device in another process gets memory as a file where it is one: what it refuses as that, it
+ * may take by message. Return: as dfd_dma_map(); -ENOENT where there is no file.
+ */
+static int map_file(struct shim_mount *m, struct dfd_dma_map *arg)
+{
+	int ret = -ENOENT;
+
+	if (!device_is_served(m->dev))
+		return ret;
+	arg->fd = backing_find((uintptr_t)arg->addr, arg->size, arg->prot, &arg->fd_offset);
+	if (arg->fd >= 0) {
+		arg->kind = DFD_DMA_FD;
+		ret = dfd_dma_map(m->dev, arg);
+		close(arg->fd);
+	}
+	shim_say_memory(m->name, arg, ret ? "by message" : "shared as a file");
+	return ret;
+}
+
 static int device_map(struct shim_mount *m, struct space_map *map)
 {
 	struct dfd_dma_map arg = {
 		.iova = map->range.start,
 		.size = map->range.last - map->range.start + 1,
 		.prot = map->prot,
-		.kind = DFD_DMA_MESSAGE,
 		.addr = (void *)(uintptr_t)map->vaddr,
 		.io = &map_io,
 		.io_ctx = map,
@@ -87,7 +110,11 @@ static int device_map(struct shim_mount *m, struct space_map *map)
 
 	if (ret)
 		return ret;
-	ret = dfd_dma_map(m->dev, &arg);
+	ret = map_file(m, &arg);
+	if (ret) {
+		arg.kind = DFD_DMA_MESSAGE;
+		ret = dfd_dma_map(m->dev, &arg);
+	}
 	if (ret == -EOPNOTSUPP) {
 		arg.kind = DFD_DMA_ADDRESS;
 		ret = dfd_dma_map(m->dev, &arg);

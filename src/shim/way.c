@@ -2,9 +2,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "desc/copy.h"
 #include "device/process.h"
+#include "shim/env.h"
 #include "shim/way.h"
 
 /* What vfio-pci maps: BARs with memory. Of other devices: every region. */
@@ -82,4 +84,12 @@ void shim_say_ways(const char *name, struct dfd_device *dev)
 
 	for (uint32_t i = 0; i < count; i++)
 		say_region(name, dev, &regions[i]);
+}
+
+void shim_say_memory(const char *name, const struct dfd_dma_map *map, const char *way)
+{
+	if (getenv(SHIM_ENV_SAY))
+		fprintf(stderr,
+			"devfd run: %s memory for DMA, 0x%" PRIx64 " to 0x%" PRIx64 ": %s\n", name,
+			map->iova, map->iova + (map->size - 1), way);
 }
