@@ -7,6 +7,7 @@ On the second it reports, one line each, so that nothing comes between:
     check NAME: ok          a check has passed
     check NAME: FAIL: TEXT  or not
     note NAME: TEXT         something for the host to look at
+    matrix CELL             what one case of vm-matrix has given: see matrix.py
     host COMMAND ID         a QMP command to run with "id", such as device_del
     kill NAME               kill -9 of a process: "qemu", or one of those that run() was given
     call NAME               a function that run() was given, with QEMU's process and monitor
@@ -40,11 +41,12 @@ TROUBLE = re.compile(r"^\[ *[\d.]+\] .*(BUG:|Oops|WARNING:|Call Trace|Kernel pan
 
 
 class Boot:
-    """What a boot has said: checks as (name, problem or None), notes by name."""
+    """What a boot has said: checks as (name, problem or None), notes by name, cells of the matrix."""
 
     def __init__(self, folder):
         self.folder = folder
         self.checks, self.notes, self.done, self.why = [], {}, False, ""
+        self.cells = []
         self.status = None  # QEMU's, if it has ended by itself or was killed for the guest
         self.seconds = 0.0
 
@@ -62,6 +64,8 @@ class Boot:
         elif word == "note":
             name, _, text = rest.partition(": ")
             self.notes[name] = text
+        elif word == "matrix":
+            self.cells.append(rest)
         elif word in ("host", "kill", "call"):
             return line.split(" ", 2)
         elif word == "done":

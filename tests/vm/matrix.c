@@ -5,11 +5,13 @@
  *
  * usage: vm-matrix DIFFERENCES SOURCE=ADDRESS...
  *
- * Each case has the answer that is expected of every source. DIFFERENCES has lines of case, source,
- * answer and the reason, for the sources that answer otherwise. A difference that is not listed is
- * a failure, and so is a line that is not needed, as far as its source is among those given.
- * An answer of "-" there: the case is left out.
+ * Each case has the answer that is expected of every source. DIFFERENCES has lines of cases,
+ * sources, answer and the reason, for the sources that answer otherwise; "a,b" stands for both. A
+ * difference that is not listed is a failure, and so is a line that is not needed, as far as its
+ * source is among those given. An answer of "-" there: the case is left out.
  * "none": the device has nothing to try it on, which is right everywhere.
+ *
+ * Prints "matrix CASE SOURCE EXPECTED ANSWER" for each, "_" for a blank, for matrix.py.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,11 +26,10 @@
 
 #include <devfd/devfd.h>
 
-#define PAGE	    4096u
-#define MAX_SOURCES 8
-#define MAX_LINES   128
-#define WAIT_MS	    2000
-#define NONE	    "none"
+#define PAGE	  4096u
+#define MAX_LINES 512
+#define WAIT_MS	  2000
+#define NONE	  "none"
 
 static struct dfd_device *dev;
 static const char *address;
@@ -616,25 +617,54 @@ static void fail(const char *what, const char *name)
 	exit(2);
 }
 
+/* The words between commas, one after the other. Return: is there one more? */
+static bool next_word(const char **list, char *word, size_t size)
+{
+	size_t len = strcspn(*list, ",");
+
+	if (!len || len >= size)
+		return false;
+	memcpy(word, *list, len);
+	word[len] = '\0';
+	*list += len + ((*list)[len] == ',');
+	return true;
+}
+
+static void add_lines(const char *file, const char *tests_list, const char *sources,
+		      const char *answer)
+{
+	struct line l = { 0 };
+
+	snprintf(l.answer, sizeof(l.answer), "%s", answer);
+	while (next_word(&tests_list, l.test, sizeof(l.test))) {
+		const char *rest = sources;
+
+		while (next_word(&rest, l.source, sizeof(l.source))) {
+			if (num_lines == MAX_LINES)
+				fail("too many lines", file);
+			lines[num_lines++] = l;
+		}
+		if (*rest)
+			fail("a source with no name, or one too long", file);
+	}
+	if (*tests_list)
+		fail("a case with no name, or one too long", file);
+}
+
 static void read_lines(const char *file)
 {
+	char text[1024], cases[512], sources[256], answer[32];
 	FILE *f = fopen(file, "re");
-	char text[512];
 
 	if (!f)
 		fail("cannot be read", file);
 	while (fgets(text, sizeof(text), f)) {
-		struct line *l = &lines[num_lines];
-
 		if (text[0] == '#' || text[0] == '\n')
 			continue;
-		if (num_lines == MAX_LINES ||
-		    sscanf(text, "%31s %15s %31s", l->test, l->source, l->answer) != 3 ||
-		    !strchr(text, '#'))
-			fail("a line is not: case source answer # reason", file);
-		for (char *c = l->answer; *c; c++)
-			*c = *c == '_' ? ' ' : *c;
-		num_lines++;
+		if (!strchr(text, '#') ||
+		    sscanf(text, "%511s %255s %31s", cases, sources, answer) != 3)
+			fail("a line is not: cases sources answer # reason", file);
+		add_lines(file, cases, sources, answer);
 	}
 	fclose(f);
 }
@@ -654,7 +684,9 @@ static bool left_out(const struct test *t, const char *source)
 	return false;
 }
 
-static bool expected(const struct test *t, const char *source, const char *answer)
+/* @wanted and @answer are words. */
+static bool expected(const struct test *t, const char *source, const char *wanted,
+		     const char *answer)
 {
 	for (size_t i = 0; i < num_lines; i++) {
 		struct line *l = &lines[i];
@@ -662,9 +694,9 @@ static bool expected(const struct test *t, const char *source, const char *answe
 		if (strcmp(l->test, t->name) != 0 || strcmp(l->source, source) != 0)
 			continue;
 		l->used = true;
-		return !strcmp(l->answer, answer) && strcmp(t->expected, answer) != 0;
+		return !strcmp(l->answer, answer) && strcmp(wanted, answer) != 0;
 	}
-	return !strcmp(t->expected, answer) || !strcmp(answer, NONE);
+	return !strcmp(wanted, answer) || !strcmp(answer, NONE);
 }
 
 /* Lines of a source that was run and that nobody has looked at name no case. */
@@ -683,62 +715,60 @@ static int unused(const char *source)
 
 /* ---- all of it ---- */
 
-static char answers[NUM_TESTS][MAX_SOURCES][32];
+/* As in the list of differences: one word. */
+static const char *as_word(const char *answer, char *word, size_t size)
+{
+	snprintf(word, size, "%s", answer);
+	for (char *c = word; *c; c++)
+		*c = *c == ' ' ? '_' : *c;
+	return word;
+}
 
-static int run_source(int n, const char *source)
+static int run_case(const struct test *t, const char *source)
+{
+	char wanted[32], word[32];
+	const char *answer = "-";
+
+	if (!left_out(t, source))
+		answer = dev ? t->run() : "not open";
+	as_word(answer, word, sizeof(word));
+	printf("matrix %s %s %s %s\n", t->name, source,
+	       as_word(t->expected, wanted, sizeof(wanted)), word);
+	if (expected(t, source, wanted, word))
+		return 0;
+	printf("FAIL  %s %s: %s\n", t->name, source, answer);
+	return 1;
+}
+
+static int run_source(const char *source)
 {
 	struct dfd_error err;
 	int failed = 0;
 
 	if (dfd_open(address, &dev, &err))
 		fail(err.text, source);
-	for (size_t i = 0; i < NUM_TESTS; i++) {
-		const char *answer = "-";
-
-		if (!left_out(&tests[i], source))
-			answer = dev ? tests[i].run() : "not open";
-		snprintf(answers[i][n], sizeof(answers[i][n]), "%s", answer);
-		if (expected(&tests[i], source, answer))
-			continue;
-		printf("FAIL  %s %s: %s\n", tests[i].name, source, answer);
-		failed++;
-	}
+	for (size_t i = 0; i < NUM_TESTS; i++)
+		failed += run_case(&tests[i], source);
 	dfd_device_close(dev);
 	return failed + unused(source);
 }
 
-static void print_matrix(int count, char **sources)
-{
-	printf("%-18s %-10s", "", "expected");
-	for (int n = 0; n < count; n++)
-		printf(" %-10.10s", sources[n]);
-	putchar('\n');
-	for (size_t i = 0; i < NUM_TESTS; i++) {
-		printf("%-18s %-10s", tests[i].name, tests[i].expected);
-		for (int n = 0; n < count; n++)
-			printf(" %-10.10s",
-			       strcmp(answers[i][n], tests[i].expected) ? answers[i][n] : ".");
-		putchar('\n');
-	}
-}
-
 int main(int argc, char **argv)
 {
-	int failed = 0, count = argc - 2;
+	int failed = 0;
 
-	if (count < 1 || count > MAX_SOURCES)
+	if (argc < 3)
 		fail("usage: vm-matrix DIFFERENCES SOURCE=ADDRESS...", "arguments");
 	read_lines(argv[1]);
-	for (int n = 0; n < count; n++) {
-		char *equals = strchr(argv[n + 2], '=');
+	for (int n = 2; n < argc; n++) {
+		char *equals = strchr(argv[n], '=');
 
 		if (!equals)
-			fail("is not SOURCE=ADDRESS", argv[n + 2]);
+			fail("is not SOURCE=ADDRESS", argv[n]);
 		*equals = '\0';
 		address = equals + 1;
-		failed += run_source(n, argv[n + 2]);
+		failed += run_source(argv[n]);
 	}
-	print_matrix(count, argv + 2);
-	printf("%zu cases over %d sources, %d failures\n", NUM_TESTS, count, failed);
+	printf("%zu cases over %d sources, %d failures\n", NUM_TESTS, argc - 2, failed);
 	return failed != 0;
 }

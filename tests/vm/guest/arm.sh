@@ -60,5 +60,5 @@ irq 0 on an eventfd: yes
 and off: yes
 END
 )" "$(devfd run --at /dev/clock=platform:$clock -- shim-tree /dev/clock)"
-check matrix vm-matrix /matrix.txt platform=platform:$clock platformdual=platform:$dual \
+check matrix matrix platform=platform:$clock platformdual=platform:$dual \
 	platformcdev="platform:$page?via=cdev"

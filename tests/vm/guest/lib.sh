@@ -103,3 +103,15 @@ follow_advice() {
 	advice
 	[ -n "$(advice)" ] && eval "$(advice)"
 }
+
+# ---- the matrix ----
+
+# matrix SOURCE=ADDRESS...: what it finds goes into the report, for the matrix of all boots
+matrix() {
+	local rc
+	vm-matrix /matrix.txt "$@" >/tmp/matrix
+	rc=$?
+	grep '^matrix ' /tmp/matrix >$report
+	cat /tmp/matrix
+	return $rc
+}

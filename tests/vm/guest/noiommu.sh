@@ -13,12 +13,12 @@ ls -l /dev/vfio /dev/vfio/devices
 check raw-edu drive_raw "pci:$edu?via=noiommu"
 check views views_agree "pci:$edu?via=noiommu"
 check hexdump hexdump_shows_table "pci:$edu?via=noiommu"
-check matrix vm-matrix /matrix.txt noiommu="pci:$edu?via=noiommu"
+check matrix matrix noiommu="pci:$edu?via=noiommu"
 if [ -e /dev/vfio/devices/noiommu-vfio0 ]; then
 	check page vm-page "pci:$edu?via=noiommu"
 	check by-file vm-page cdev:noiommu-vfio0
 	rm -f /dev/vfio/devices/noiommu-vfio0
 fi
-check by-group-matrix vm-matrix /matrix.txt noiommugroup="pci:$edu?via=noiommu"
+check by-group-matrix matrix noiommugroup="pci:$edu?via=noiommu"
 check by-group drive_raw "pci:$edu?via=noiommu"
 refused by-group-dma "no memory that the device can reach" vm-page "pci:$edu?via=noiommu"

@@ -47,7 +47,7 @@ mdevs() {
 	check mbochs make_mdev mbochs small $display
 	mdev_checks mbochs $display
 	check mbochs-edid region_named mdev:$display "graphics EDID"
-	check matrix vm-matrix /matrix.txt mtty=mdev:$serial mbochs=mdev:$display \
+	check matrix matrix mtty=mdev:$serial mbochs=mdev:$display \
 		mttygroup="mdev:$serial?via=group"
 }
 

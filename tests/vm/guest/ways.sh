@@ -77,7 +77,7 @@ compat() {
 	check compat-edu drive "pci:$edu?via=group"
 	check compat-answers answers "pci:$edu?via=group"
 	check compat-limits abilities "pci:$edu?via=group" "pages of 4 KiB; " "0x0-0xfedfffff"
-	check compat-matrix vm-matrix /matrix.txt compat="pci:$edu?via=group"
+	check compat-matrix matrix compat="pci:$edu?via=group"
 	rm /dev/vfio/vfio
 	mv /tmp/container /dev/vfio/vfio
 }
@@ -93,12 +93,12 @@ hot_reset() { # WAY
 }
 
 # The model in this process and in another one, and the device of the kernel, too.
-matrix() {
+matrices() {
 	devfd serve model:edu --socket /tmp/model.sock &
 	devfd serve "pci:$one" --socket /tmp/real.sock &
 	wait_for test -S /tmp/model.sock
 	wait_for test -S /tmp/real.sock
-	vm-matrix /matrix.txt model=model:edu user=user:/tmp/model.sock served=user:/tmp/real.sock \
+	matrix model=model:edu user=user:/tmp/model.sock served=user:/tmp/real.sock \
 		group="pci:$edu?via=group" cdev="pci:$edu?via=cdev"
 }
 
@@ -115,5 +115,5 @@ hot_reset group
 hot_reset cdev
 bind $one vfio-pci
 unbind $two
-check matrix matrix
+check matrix matrices
 . /faults.sh
