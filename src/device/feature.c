@@ -90,6 +90,14 @@ static int set(struct dfd_device *dev, enum dfd_feature number, void *body, size
 	return do_feature(dev, number | DFD_FEATURE_SET, body, len);
 }
 
+/* What cannot be right is -EINVAL, but a device without the feature has none, whatever is asked. */
+static int refuse(struct dfd_device *dev, uint32_t feature)
+{
+	int ret = dfd_device_feature(dev, feature | DFD_FEATURE_PROBE, NULL, 0);
+
+	return ret < 0 ? ret : -EINVAL;
+}
+
 int dfd_set_vf_token(struct dfd_device *dev, const uint8_t uuid[16])
 {
 	uint8_t body[16];
@@ -130,7 +138,7 @@ int dfd_region_dmabuf(struct dfd_device *dev, uint32_t index, const struct dfd_a
 			     .nr_ranges = count } };
 
 	if (!count || count > DFD_MAX_AREAS)
-		return -EINVAL;
+		return refuse(dev, DFD_FEATURE_DMA_BUF | DFD_FEATURE_GET);
 	for (uint32_t i = 0; i < count; i++)
 		body.ranges[i] = (struct vfio_region_dma_range){ areas[i].offset, areas[i].size };
 	return dfd_device_feature(dev, DFD_FEATURE_DMA_BUF | DFD_FEATURE_GET, &body,
@@ -239,7 +247,7 @@ int dfd_dma_logging_start(struct dfd_device *dev, uint64_t page, const struct df
 								.ranges = (uintptr_t)ranges };
 
 	if (!count || count > MAX_RANGES || !is_page(page))
-		return -EINVAL;
+		return refuse(dev, DFD_FEATURE_DMA_LOGGING_START | DFD_FEATURE_SET);
 	return set(dev, DFD_FEATURE_DMA_LOGGING_START, &body, sizeof(body));
 }
 
@@ -257,6 +265,6 @@ int dfd_dma_logging_report(struct dfd_device *dev, const struct dfd_dma_range *r
 							       .bitmap = (uintptr_t)bitmap };
 
 	if (!range->size || !is_page(page))
-		return -EINVAL;
+		return refuse(dev, DFD_FEATURE_DMA_LOGGING_REPORT | DFD_FEATURE_GET);
 	return get(dev, DFD_FEATURE_DMA_LOGGING_REPORT, &body, sizeof(body));
 }

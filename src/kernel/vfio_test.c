@@ -466,6 +466,9 @@ static void test_typed_features(void **state)
 	assert_int_equal(dfd_region_dmabuf(dev, 2, areas, 65), -EINVAL);
 	fake.feature_gets = fake.feature_sets = 0;
 	assert_int_equal(dfd_low_power_end(dev), -ENOTTY);
+	assert_int_equal(dfd_dma_logging_start(dev, 512, &range, 1), -ENOTTY);
+	assert_int_equal(dfd_dma_logging_report(dev, &range, 512, &bits), -ENOTTY);
+	assert_int_equal(dfd_region_dmabuf(dev, 2, areas, 0), -ENOTTY);
 	finish(dev);
 }
 
