@@ -10,25 +10,28 @@
 
 #define SHORTS ":vJgh"
 
-enum action { LIST, TABLE, SAVE, COMPARE };
+enum action { LIST, TABLE, SAVE, COMPARE, CHECK };
 
 struct options {
 	enum action action;
 	bool verbose;
 	bool json;
 	bool groups;
+	bool open;
 	const char *via;  /* name of a view, or NULL */
 	const char *save; /* file */
 	const char *root; /* directory in front of /sys */
 	unsigned int printed;
 };
 
-enum { OPT_TABLE = 0x100, OPT_VIA, OPT_SAVE, OPT_ROOT, OPT_VERSION };
+enum { OPT_TABLE = 0x100, OPT_CHECK, OPT_OPEN, OPT_VIA, OPT_SAVE, OPT_ROOT, OPT_VERSION };
 
 static const struct option longs[] = {
+	{ "check", no_argument, NULL, OPT_CHECK },
 	{ "groups", no_argument, NULL, 'g' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, 'J' },
+	{ "open", no_argument, NULL, OPT_OPEN },
 	{ "root", required_argument, NULL, OPT_ROOT },
 	{ "save", required_argument, NULL, OPT_SAVE },
 	{ "table", no_argument, NULL, OPT_TABLE },
@@ -46,11 +49,13 @@ static const char help_text[] =
 	"  -v, --verbose   all that is known\n"
 	"  -g, --groups    list the IOMMU groups of this machine\n"
 	"  -J, --json      a JSON array; keys are in lsvfio(1)\n"
+	"      --check     step by step: can it be used through VFIO, and if not, why not\n"
+	"      --open      open devices that would only be looked at; that resets them\n"
 	"      --table     hexdump of the device's table, record by record\n"
 	"      --via=VIEW  what one way of asking tells: table, ioctl (2011), vfio (today);\n"
 	"                  both: hold all three against each other\n"
 	"      --save=FILE write the table to a file that \"file:FILE\" describes again\n"
-	"      --root=DIR  DIR/sys in place of /sys; with a list also /proc, /dev\n"
+	"      --root=DIR  DIR/sys in place of /sys; with a list or --check also /proc, /dev\n"
 	"      --help, --version\n"
 	"\n"
 	"addresses:\n";
@@ -71,7 +76,9 @@ static int print_help(void)
 {
 	fputs(help_text, stdout);
 	dfd_open_help(NULL, print_indented, NULL);
-	fputs("\nExit status: 0 good, 1 a device failed or views differ, 2 wrong usage.\n", stdout);
+	fputs("\nExit status: 0 good, 1 a device failed or views differ, 2 wrong usage;\n"
+	      "with --check, 11 and up: the step that fails, see lsvfio(1).\n",
+	      stdout);
 	return TOOL_OK;
 }
 
@@ -152,6 +159,8 @@ static int show(struct options *opt, const char *address)
 	struct dfd_device *dev = NULL;
 	int status;
 
+	if (opt->action == CHECK)
+		return lsvfio_check(opt->root, address, opt->open);
 	/* A scheme alone is listed, for people. */
 	if (opt->action == LIST && !opt->json && !opt->via && len && address[len - 1] == ':' &&
 	    !dfd_open_help(address, print_line, NULL))
@@ -171,6 +180,8 @@ static int show(struct options *opt, const char *address)
 		break;
 	case COMPARE:
 		status = lsvfio_compare(address, dev);
+		break;
+	case CHECK: /* opens it itself, if at all */
 		break;
 	}
 	dfd_device_close(dev);
@@ -231,8 +242,9 @@ static bool is_view(const char *name)
 static int set_action(struct options *opt, enum action action, const char *name)
 {
 	if (opt->action != LIST && opt->action != action)
-		return tool_fail(TOOL_USAGE,
-				 "%s: only one of --table, --save and --via=both at a time", name);
+		return tool_fail(
+			TOOL_USAGE,
+			"%s: only one of --table, --save, --check and --via=both at a time", name);
 	opt->action = action;
 	return TOOL_OK;
 }
@@ -259,6 +271,11 @@ static int set_option(struct options *opt, int c)
 	case 'J':
 		opt->json = true;
 		return TOOL_OK;
+	case OPT_CHECK:
+		return set_action(opt, CHECK, "--check");
+	case OPT_OPEN:
+		opt->open = true;
+		return TOOL_OK;
 	case OPT_ROOT:
 		opt->root = optarg;
 		return TOOL_OK;
@@ -280,6 +297,7 @@ static int check_options(const struct options *opt, int addresses)
 	const char *name = opt->action == TABLE	    ? "--table"
 			   : opt->action == SAVE    ? "--save"
 			   : opt->action == COMPARE ? "--via=both"
+			   : opt->action == CHECK   ? "--check"
 			   : opt->via		    ? "--via"
 						    : NULL;
 
@@ -294,6 +312,12 @@ static int check_options(const struct options *opt, int addresses)
 		return tool_fail(TOOL_USAGE, "%s: has no JSON form; leave -J out", name);
 	if (opt->action != LIST && opt->via)
 		return tool_fail(TOOL_USAGE, "%s: does not go with --via=%s", name, opt->via);
+	if (opt->open && opt->root)
+		return tool_fail(TOOL_USAGE,
+				 "--open: does not go with --root; what is there is not to be "
+				 "opened");
+	if (opt->open && !addresses)
+		return tool_fail(TOOL_USAGE, "--open: needs an address, such as 01:00.0");
 	if (opt->action == SAVE && addresses > 1)
 		return tool_fail(TOOL_USAGE, "--save: one device for one file, %d given",
 				 addresses);

@@ -22,4 +22,13 @@ int lsvfio_learn(const char *address, struct dfd_device *dev, enum dfd_view_kind
 /** lsvfio_compare() - hold all views against each other. Return: an exit code */
 int lsvfio_compare(const char *address, struct dfd_device *dev);
 
+/**
+ * lsvfio_check() - print step by step whether a device can be used
+ * @root: directory in front of /sys, or NULL
+ * @open: in the end open it
+ *
+ * Return: TOOL_OK, TOOL_USAGE after a message, or a code of its own for each step.
+ */
+int lsvfio_check(const char *root, const char *address, bool open);
+
 #endif

@@ -4,6 +4,7 @@
 #define DEVFD_DEVFD_H
 
 #include <devfd/bind.h>
+#include <devfd/check.h>
 #include <devfd/desc.h>
 #include <devfd/device.h>
 #include <devfd/enumerate.h>

@@ -22,6 +22,8 @@ enum dfd_state {
 	DFD_STATE_NOT_VIABLE, /* a driver of the host has another device of the group */
 	DFD_STATE_BUSY,	      /* somebody has the group open */
 	DFD_STATE_NO_ACCESS,  /* this user may not open the file of the group */
+	DFD_STATE_RMRR,	      /* the firmware needs its DMA, so VFIO does not get it */
+	DFD_STATE_D3COLD,     /* yes, but it is without power; opening wakes it */
 	DFD_NUM_STATES
 };
 
@@ -49,6 +51,10 @@ const char *dfd_state_name(enum dfd_state state);
  * @msix_vectors: or -1 where this user may not know; -1 also without MSI-X
  * @reset: how it can be reset, such as "flr bus", or NULL
  * @problem: what could not be read, as one sentence, or NULL
+ * @power: its power state, such as "D0", or NULL
+ * @physical: the physical function of a virtual one, or NULL
+ * @virtuals: how many virtual functions it has, -1 for one that can have none
+ * @max_virtuals: how many it can have, or -1
  *
  * Lives only during the call that hands it over.
  */
@@ -71,6 +77,10 @@ struct dfd_found {
 	int32_t msix_vectors;
 	const char *reset;
 	const char *problem;
+	const char *power;
+	const char *physical;
+	int32_t virtuals;
+	int32_t max_virtuals;
 };
 
 /**

@@ -263,9 +263,7 @@ int describe_device(const struct kernel_calls *calls, int fd, int dir, uint64_t 
 
 	if ((!ret || ret == -EBADMSG) && is_dead(&t)) {
 		dfd_desc_unref(view.desc);
-		return dfd_error_set(err, -EIO,
-				     "answers all ones, so it has no power or no link; unplug it, "
-				     "or remove it and rescan the bus");
+		return dfd_error_set(err, -EIO, DESCRIBE_DEAD);
 	}
 	if (ret)
 		return ret;

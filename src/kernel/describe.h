@@ -6,6 +6,11 @@
 #include "kernel/calls.h"
 #include "kernel/function.h"
 
+/* What is wrong with a device that answers nothing, and what to do. */
+#define DESCRIBE_DEAD                                                                              \
+	"answers all ones, so it has no power or no link; unplug it, or remove it and rescan the " \
+	"bus"
+
 /**
  * describe_device() - ask a device fd of VFIO
  * @fd: the device

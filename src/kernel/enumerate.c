@@ -37,6 +37,8 @@ struct entry {
 	char problem[256];
 	struct verdict verdict;
 	char reset[64];
+	char power[16];
+	char physical[NAME_MAX + 1];
 };
 
 /** struct scan - what all entries are looked at with */
@@ -159,6 +161,8 @@ static void look_at_group(struct entry *e, const struct scan *scan)
 			close(devices);
 		}
 	}
+	if (e->verdict.state == DFD_STATE_OK && !strcmp(e->power, "D3cold"))
+		e->verdict.state = DFD_STATE_D3COLD;
 	e->found.state = e->verdict.state;
 	e->found.why = e->verdict.why[0] ? e->verdict.why : NULL;
 }
@@ -198,12 +202,28 @@ static void look_at_reset(struct entry *e)
 	e->found.reset = e->reset[0] ? e->reset : NULL;
 }
 
+static void look_at_power(struct entry *e)
+{
+	if (dfd_sysfs_text(e->dir, "power_state", e->power, sizeof(e->power)) <= 0)
+		e->power[0] = '\0';
+	e->found.power = e->power[0] ? e->power : NULL;
+}
+
+static void look_at_virtual(struct entry *e)
+{
+	e->found.physical = link_name(e, "physfn", e->physical, sizeof(e->physical));
+	e->found.virtuals = number(e, "sriov_numvfs", false);
+	e->found.max_virtuals = number(e, "sriov_totalvfs", false);
+}
+
 static bool look_at_pci(struct entry *e, const struct scan *scan)
 {
 	e->found.bus = DFD_BUS_PCI;
 	e->found.vendor = number(e, "vendor", true);
 	e->found.device = number(e, "device", true);
 	e->found.class_code = number(e, "class", true);
+	look_at_power(e);
+	look_at_virtual(e);
 	look_at_group(e, scan);
 	look_at_resources(e);
 	look_at_config(e);
@@ -250,6 +270,7 @@ static int visit(const struct bus *bus, const struct scan *scan, int parent, con
 		return -ENOMEM;
 	e->found = (struct dfd_found){ .name = name, .vendor = -1, .device = -1, .class_code = -1 };
 	e->found.iommu_group = e->found.msix_vectors = -1;
+	e->found.virtuals = e->found.max_virtuals = -1;
 	e->dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (e->dir < 0)
 		set_problem(e, "its directory", -errno);

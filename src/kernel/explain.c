@@ -70,6 +70,16 @@ int explain_driver(const struct kernel_target *t, struct dfd_error *err)
 			     advice);
 }
 
+int explain_firmware(const struct kernel_target *t, const char *range, struct dfd_error *err)
+{
+	return dfd_error_set(err, -EINVAL,
+			     "%s: the firmware itself uses its DMA, at %s (RMRR), so the kernel "
+			     "gives it to nobody else; look in the firmware setup for what uses "
+			     "it (remote management, legacy USB, shared memory) and switch that "
+			     "off, or update the firmware",
+			     t->address, range);
+}
+
 int explain_twice(const struct kernel_target *t, struct dfd_error *err)
 {
 	return dfd_error_set(err, -EBUSY,

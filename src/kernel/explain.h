@@ -16,6 +16,9 @@ int explain_no_iommu(const struct kernel_target *t, struct dfd_error *err);
 /** explain_driver() - Return: 0 when a driver of VFIO has the device, else -ENODEV */
 int explain_driver(const struct kernel_target *t, struct dfd_error *err);
 
+/** explain_firmware() - the firmware needs @range for the device. Return: -EINVAL */
+int explain_firmware(const struct kernel_target *t, const char *range, struct dfd_error *err);
+
 /** explain_twice() - the device is open in this process. Return: -EBUSY */
 int explain_twice(const struct kernel_target *t, struct dfd_error *err);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/reserved.h"
 #include "kernel/state.h"
 #include "util/sysfs.h"
 
@@ -94,28 +95,20 @@ static void find_reason(struct gathering *g)
 	g->group.shared = g->shared[0] ? g->shared : NULL;
 }
 
-/* Lines of "start end type" to one line. */
-static void list_reserved(struct gathering *g, int dir)
+static void list_reserved(struct gathering *g, const char *root)
 {
-	char text[4096], *line = text, *rest;
+	char text[4096], *next = text;
+	struct reserved r;
 	size_t len = 0;
 
 	g->reserved[0] = '\0';
-	if (dfd_sysfs_text(dir, "reserved_regions", text, sizeof(text)) < 0)
+	if (!reserved_read(root, g->group.number, text, sizeof(text)))
 		return;
-	for (; *line && len < sizeof(g->reserved); line = rest) {
-		char type[32] = "";
-		uint64_t start, end;
-
-		rest = line + strcspn(line, "\n");
-		if (*rest)
-			*rest++ = '\0';
-		if (sscanf(line, "%" SCNx64 " %" SCNx64 " %31s", &start, &end, type) == 3)
-			len += (size_t)snprintf(g->reserved + len, sizeof(g->reserved) - len,
-						"%s0x%" PRIx64 "-0x%" PRIx64 " %s%s",
-						len ? ", " : "", start, end, type,
-						strcmp(type, "direct") ? "" : " (RMRR)");
-	}
+	while (len < sizeof(g->reserved) && reserved_next(&next, &r))
+		len += (size_t)snprintf(g->reserved + len, sizeof(g->reserved) - len,
+					"%s0x%" PRIx64 "-0x%" PRIx64 " %s%s", len ? ", " : "",
+					r.start, r.last, r.type,
+					strcmp(r.type, "direct") ? "" : " (RMRR)");
 	g->group.reserved = g->reserved[0] ? g->reserved : NULL;
 }
 
@@ -136,7 +129,7 @@ static int visit(const char *root, int parent, const char *name, const struct ho
 		g->group.state = g->verdict.state;
 		g->group.why = g->verdict.why[0] ? g->verdict.why : NULL;
 		find_reason(g);
-		list_reserved(g, dir);
+		list_reserved(g, root);
 		/* A group that goes while it is looked at is none. */
 		ret = ret == -ENOMEM ? ret : fn(ctx, &g->group);
 		for (uint32_t i = 0; i < 2 * g->group.count; i++)

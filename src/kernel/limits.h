@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Below that, memory for DMA soon is refused. */
+#define LIMITS_LOW_MEMLOCK (UINT64_C(64) << 20)
+
 /**
  * memlock_limit() - how much memory this process may lock
  * @root: directory in front of /proc

@@ -46,7 +46,7 @@ static void give_up(struct kernel_link *link)
  * The kernel makes such a group, or such a file, for a device that has no IOMMU. The name of the
  * group does not tell: mediated devices have one of that name, too.
  */
-static bool is_noiommu(const struct kernel_target *t)
+bool link_without_iommu(const struct kernel_target *t)
 {
 	char path[PATH_MAX];
 
@@ -104,25 +104,46 @@ static int open_noiommu(const struct kernel_target *t, struct kernel_link *link,
 	return group_open(t, VIA_NOIOMMU, link, err);
 }
 
-/* What sysfs tells before anything is opened. */
-static int check(const struct kernel_target *t, struct dfd_error *err)
+bool link_by_file(const struct kernel_target *t)
 {
-	bool noiommu = t->options.via == VIA_NOIOMMU, fake = is_noiommu(t);
-	char path[PATH_MAX];
-	int ret;
+	switch (t->options.via) {
+	case VIA_CDEV:
+		return true;
+	case VIA_GROUP:
+		return false;
+	case VIA_NOIOMMU:
+		return can_cdev(t, true);
+	case VIA_ANY:
+		break;
+	}
+	return can_cdev(t, false);
+}
 
-	if (is_open(t))
-		return explain_twice(t, err);
+int link_check_iommu(const struct kernel_target *t, struct dfd_error *err)
+{
+	bool noiommu = t->options.via == VIA_NOIOMMU, fake = link_without_iommu(t);
+
 	if (!noiommu && t->group < 0 && !can_cdev(t, false))
 		return explain_no_iommu(t, err);
 	if (noiommu && !fake)
 		return t->group < 0 && t->driver ? explain_noiommu_off(t, err)
 						 : explain_has_iommu(t, err);
-	ret = t->driver ? explain_driver(t, err) : 0;
+	return !noiommu && fake ? explain_only_noiommu(t, err) : 0;
+}
+
+/* What sysfs tells before anything is opened. A driver of VFIO has what is without an IOMMU. */
+static int check(const struct kernel_target *t, struct dfd_error *err)
+{
+	char path[PATH_MAX];
+	int ret;
+
+	if (is_open(t))
+		return explain_twice(t, err);
+	ret = link_check_iommu(t, err);
+	if (!ret && t->driver)
+		ret = explain_driver(t, err);
 	if (ret)
 		return ret;
-	if (!noiommu && fake)
-		return explain_only_noiommu(t, err);
 	if (t->options.via == VIA_CDEV && !cdev_file(t, path, sizeof(path)))
 		return explain_no_cdev(t, err);
 	return 0;
@@ -155,7 +176,7 @@ static int open_fd(struct kernel_target *t, struct kernel_link *link, struct dfd
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 	enum kernel_via via =
-		is_noiommu(t) || t->options.via == VIA_NOIOMMU ? VIA_NOIOMMU : VIA_CDEV;
+		link_without_iommu(t) || t->options.via == VIA_NOIOMMU ? VIA_NOIOMMU : VIA_CDEV;
 	bool bound = !link->calls->ioctl(t->fd, VFIO_DEVICE_GET_INFO, &info);
 
 	link->device = t->fd;

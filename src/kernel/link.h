@@ -36,6 +36,16 @@ struct kernel_link {
  */
 int link_open(struct kernel_target *t, struct kernel_link *link, struct dfd_error *err);
 
+/** link_without_iommu() - Return: does VFIO have the device without an IOMMU? */
+bool link_without_iommu(const struct kernel_target *t);
+
+/** link_by_file() - Return: would it be opened by its own file, not by its group? */
+bool link_by_file(const struct kernel_target *t);
+
+/** link_check_iommu() - is there an IOMMU, or none where that was asked for? Return: 0 or a reason
+ */
+int link_check_iommu(const struct kernel_target *t, struct dfd_error *err);
+
 /** link_close() - close a device; its DMA maps go with it */
 void link_close(struct kernel_link *link);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/reserved.h"
 #include "kernel/state.h"
 #include "util/sysfs.h"
 
@@ -23,6 +24,8 @@ const char *dfd_state_name(enum dfd_state state)
 		[DFD_STATE_NOT_VIABLE] = "NOT VIABLE",
 		[DFD_STATE_BUSY] = "busy",
 		[DFD_STATE_NO_ACCESS] = "no access",
+		[DFD_STATE_RMRR] = "RMRR",
+		[DFD_STATE_D3COLD] = "D3cold",
 	};
 
 	_Static_assert(sizeof(names) / sizeof(*names) == DFD_NUM_STATES, "one name each");
@@ -100,6 +103,8 @@ void state_of_group(const char *root, int devices, unsigned int group,
 	} else if (h) {
 		out->state = DFD_STATE_BUSY;
 		snprintf(out->why, sizeof(out->why), "pid %d %s", h->pid, h->name);
+	} else if (reserved_by_firmware(root, group, out->why, sizeof(out->why))) {
+		out->state = DFD_STATE_RMRR;
 	} else {
 		out->state = DFD_STATE_OK;
 		look_at_file(root, group, out);

@@ -81,8 +81,8 @@ static bool take_option(const char *option, struct kernel_options *out)
 	return true;
 }
 
-int kernel_target_split(const char *scheme, const char *rest, char *name,
-			struct kernel_options *out, struct dfd_error *err)
+static int split(const char *scheme, const char *rest, char *name, struct kernel_options *out,
+		 struct dfd_error *err)
 {
 	const char *mark = strchr(rest, '?');
 	size_t len = mark ? (size_t)(mark - rest) : strlen(rest);
@@ -131,7 +131,7 @@ static int open_directory(struct kernel_target *t, const char *where)
 	return 0;
 }
 
-int kernel_target_pci(struct kernel_target *t, const char *name, struct dfd_error *err)
+static int find_pci(struct kernel_target *t, const char *name, struct dfd_error *err)
 {
 	t->dir = function_open("pci", t->env->root, name, t->name, err);
 	if (t->dir < 0)
@@ -143,7 +143,7 @@ int kernel_target_pci(struct kernel_target *t, const char *name, struct dfd_erro
 	return 0;
 }
 
-int kernel_target_mdev(struct kernel_target *t, const char *name, struct dfd_error *err)
+static int find_mdev(struct kernel_target *t, const char *name, struct dfd_error *err)
 {
 	char path[PATH_MAX];
 	int ret;
@@ -166,7 +166,7 @@ int kernel_target_mdev(struct kernel_target *t, const char *name, struct dfd_err
 	return 0;
 }
 
-int kernel_target_platform(struct kernel_target *t, const char *name, struct dfd_error *err)
+static int find_platform(struct kernel_target *t, const char *name, struct dfd_error *err)
 {
 	char path[PATH_MAX];
 	int ret;
@@ -224,7 +224,7 @@ static void take_names(struct kernel_target *t)
 	}
 }
 
-int kernel_target_cdev(struct kernel_target *t, const char *name, struct dfd_error *err)
+static int find_cdev(struct kernel_target *t, const char *name, struct dfd_error *err)
 {
 	const char *base = strncmp(name, CDEV_DIRECTORY, strlen(CDEV_DIRECTORY)) != 0
 				   ? name
@@ -298,7 +298,7 @@ static bool is_device(const struct kernel_target *t, bool named)
 	return !ret || (ret == -EINVAL && named);
 }
 
-int kernel_target_fd(struct kernel_target *t, const char *name, struct dfd_error *err)
+static int find_fd(struct kernel_target *t, const char *name, struct dfd_error *err)
 {
 	int fd = fd_number(name);
 	bool named;
@@ -327,6 +327,32 @@ int kernel_target_fd(struct kernel_target *t, const char *name, struct dfd_error
 			t->address, target);
 	}
 	return 0;
+}
+
+/** struct kind - a kind of address, and how such a device is found */
+struct kind {
+	const char *scheme;
+	int (*find)(struct kernel_target *t, const char *name, struct dfd_error *err);
+};
+
+static const struct kind kinds[] = {
+	{ "pci", find_pci },   { "platform", find_platform },
+	{ "mdev", find_mdev }, { "cdev", find_cdev },
+	{ "fd", find_fd },
+};
+
+int kernel_target_find(struct kernel_target *t, const struct kernel_env *env, const char *scheme,
+		       const char *rest, struct dfd_error *err)
+{
+	const struct kind *kind = kinds;
+	char name[TARGET_NAME_SIZE];
+	int ret;
+
+	*t = (struct kernel_target){ .env = env, .dir = -1, .group = -1, .fd = -1 };
+	ret = split(scheme, rest, name, &t->options, err);
+	while (strcmp(kind->scheme, scheme) != 0)
+		kind++;
+	return ret ? ret : kind->find(t, name, err);
 }
 
 void kernel_target_finish(struct kernel_target *t)

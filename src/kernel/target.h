@@ -55,30 +55,16 @@ struct kernel_target {
 };
 
 /**
- * kernel_target_split() - take the options off an address
- * @rest: "NAME?via=group,token=UUID"
- * @name: receives what stands before the "?", TARGET_NAME_SIZE bytes
+ * kernel_target_find() - find what an address names
+ * @t: receives it; give it back with kernel_target_finish() also on failure
+ * @scheme: "pci", "platform" (also AMBA), "mdev", "cdev" or "fd"
+ * @rest: name and options: "NAME?via=group,token=UUID"
  *
- * Return: 0, -EINVAL.
+ * Return: 0; -EINVAL for something else than such a name; -ENOENT, -EBADF, -ENOTTY, -EMFILE, or
+ * what open() says.
  */
-int kernel_target_split(const char *scheme, const char *rest, char *name,
-			struct kernel_options *out, struct dfd_error *err);
-
-/** kernel_target_pci() - "01:00.0". Return: 0, and @t with an open @dir; or as function_open() */
-int kernel_target_pci(struct kernel_target *t, const char *name, struct dfd_error *err);
-
-/** kernel_target_mdev() - a UUID. Return: 0, -EINVAL, -ENOENT, or what open() says */
-int kernel_target_mdev(struct kernel_target *t, const char *name, struct dfd_error *err);
-
-/** kernel_target_platform() - a device of the platform bus, or of AMBA. Return: as
- * kernel_target_mdev() */
-int kernel_target_platform(struct kernel_target *t, const char *name, struct dfd_error *err);
-
-/** kernel_target_cdev() - a file of /dev/vfio/devices. Return: as kernel_target_mdev() */
-int kernel_target_cdev(struct kernel_target *t, const char *name, struct dfd_error *err);
-
-/** kernel_target_fd() - the number of a device fd. Return: 0, -EINVAL, -EBADF, -ENOTTY, -EMFILE */
-int kernel_target_fd(struct kernel_target *t, const char *name, struct dfd_error *err);
+int kernel_target_find(struct kernel_target *t, const struct kernel_env *env, const char *scheme,
+		       const char *rest, struct dfd_error *err);
 
 /** kernel_target_finish() - close what is open */
 void kernel_target_finish(struct kernel_target *t);

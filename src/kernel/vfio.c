@@ -271,30 +271,12 @@ static int open_target(struct kernel_target *t, struct dfd_device **out, struct 
 
 static const struct kernel_env here = { "", &kernel_calls };
 
-/** struct kind - a kind of address, and how such a device is found */
-struct kind {
-	const char *scheme;
-	int (*find)(struct kernel_target *t, const char *name, struct dfd_error *err);
-};
-
-static const struct kind kinds[] = {
-	{ "pci", kernel_target_pci },	{ "platform", kernel_target_platform },
-	{ "mdev", kernel_target_mdev }, { "cdev", kernel_target_cdev },
-	{ "fd", kernel_target_fd },
-};
-
 int dfd_vfio_open(const struct kernel_env *env, const char *scheme, const char *rest,
 		  struct dfd_device **out, struct dfd_error *err)
 {
-	struct kernel_target t = { .env = env ? env : &here, .dir = -1, .group = -1, .fd = -1 };
-	const struct kind *kind = kinds;
-	char name[TARGET_NAME_SIZE];
-	int ret = kernel_target_split(scheme, rest, name, &t.options, err);
+	struct kernel_target t;
+	int ret = kernel_target_find(&t, env ? env : &here, scheme, rest, err);
 
-	while (strcmp(kind->scheme, scheme) != 0)
-		kind++;
-	if (!ret)
-		ret = kind->find(&t, name, err);
 	if (!ret)
 		ret = open_target(&t, out, err);
 	kernel_target_finish(&t);

@@ -3,6 +3,7 @@
 
 #include <devfd/print.h>
 
+#include "kernel/limits.h"
 #include "print/host.h"
 #include "print/plain.h"
 
@@ -20,9 +21,6 @@ const char *dfd_state_words(char *buf, size_t len, enum dfd_state state, const c
 	return buf;
 }
 
-/* Below that, memory for DMA soon is refused. */
-#define LOW_MEMLOCK (UINT64_C(64) << 20)
-
 static const char *yes_no(bool yes)
 {
 	return yes ? "yes" : "no";
@@ -36,7 +34,7 @@ static void print_memlock(FILE *out, uint64_t bytes)
 		fputs("memlock unlimited\n", out);
 	else
 		fprintf(out, "memlock %s%s\n", dfd_print_size(size, sizeof(size), bytes),
-			bytes < LOW_MEMLOCK ? " (low)" : "");
+			bytes < LIMITS_LOW_MEMLOCK ? " (low)" : "");
 }
 
 void dfd_print_host(FILE *out, const char *root)

@@ -206,6 +206,10 @@ static int item(void *ctx, const struct dfd_found *found)
 		dfd_put(&m->put, object, "names", names(m, found));
 	put_string(m, object, "device_tree_path", found->dt_path);
 	put_string(m, object, "compatible", found->compatible);
+	put_string(m, object, "power", found->power);
+	put_string(m, object, "physical_function", found->physical);
+	put_known(m, object, "virtual_functions", found->virtuals);
+	put_known(m, object, "max_virtual_functions", found->max_virtuals);
 	put_string(m, object, "problem", found->problem);
 	dfd_put_item(&m->put, m->array, object);
 	m->count++;
