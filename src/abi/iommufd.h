@@ -84,6 +84,21 @@ struct iommu_ioas_unmap {
 };
 #define IOMMU_IOAS_UNMAP _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 6)
 
+#define IOMMU_OPTION_RLIMIT_MODE 0
+#define IOMMU_OPTION_HUGE_PAGES	 1
+#define IOMMU_OPTION_OP_SET	 0
+#define IOMMU_OPTION_OP_GET	 1
+
+struct iommu_option {
+	uint32_t size;
+	uint32_t option_id;
+	uint16_t op;
+	uint16_t reserved;
+	uint32_t object_id;
+	uint64_t val64;
+};
+#define IOMMU_OPTION _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 7)
+
 #define IOMMU_VFIO_IOAS_GET   0
 #define IOMMU_VFIO_IOAS_SET   1
 #define IOMMU_VFIO_IOAS_CLEAR 2
@@ -126,6 +141,18 @@ struct iommu_hwpt_alloc {
 };
 #define IOMMU_HWPT_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 9)
 
+#define IOMMU_GET_HW_INFO	_IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0xa)
+#define IOMMU_HWPT_INVALIDATE	_IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0xd)
+#define IOMMU_FAULT_QUEUE_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0xe)
+#define IOMMU_VIOMMU_ALLOC	_IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0x10)
+
+/* Maps of files belong to the caller from then on. */
+struct iommu_ioas_change_process {
+	uint32_t size;
+	uint32_t reserved;
+};
+#define IOMMU_IOAS_CHANGE_PROCESS _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0x12)
+
 #define IOMMU_HWPT_DIRTY_TRACKING_ENABLE (1u << 0)
 
 struct iommu_hwpt_set_dirty_tracking {
@@ -164,6 +191,8 @@ struct iommu_ioas_noiommu_get_pa {
 
 _Static_assert(sizeof(struct iommu_destroy) == 8, "kernel layout");
 _Static_assert(sizeof(struct iommu_ioas_alloc) == 12, "kernel layout");
+_Static_assert(sizeof(struct iommu_option) == 24, "kernel layout");
+_Static_assert(sizeof(struct iommu_ioas_change_process) == 8, "kernel layout");
 _Static_assert(sizeof(struct iommu_iova_range) == 16, "kernel layout");
 _Static_assert(sizeof(struct iommu_ioas_iova_ranges) == 32, "kernel layout");
 _Static_assert(sizeof(struct iommu_ioas_allow_iovas) == 24, "kernel layout");

@@ -28,6 +28,7 @@
 #define VFIO_DMA_CC_IOMMU  4
 #define VFIO_NOIOMMU_IOMMU 8
 #define VFIO_UNMAP_ALL	   9
+#define VFIO_UPDATE_VADDR  10
 
 struct vfio_group_status {
 	uint32_t argsz;
@@ -302,6 +303,22 @@ struct vfio_pci_hot_reset {
 };
 #define VFIO_DEVICE_PCI_HOT_RESET _IO(VFIO_TYPE, VFIO_BASE + 13)
 
+/* ---- what few devices have ---- */
+
+#define VFIO_DEVICE_QUERY_GFX_PLANE _IO(VFIO_TYPE, VFIO_BASE + 14)
+
+struct vfio_device_ioeventfd {
+	uint32_t argsz;
+	uint32_t flags; /* the width of the write, in bytes */
+	uint64_t offset;
+	uint64_t data;
+	int32_t fd; /* -1 removes */
+	uint32_t reserved;
+};
+#define VFIO_DEVICE_IOEVENTFD _IO(VFIO_TYPE, VFIO_BASE + 16)
+
+_Static_assert(sizeof(struct vfio_device_ioeventfd) == 32, "kernel layout");
+
 /* ---- DMA through a container of type 1 ---- */
 
 struct vfio_iommu_type1_info {
@@ -317,6 +334,7 @@ struct vfio_iommu_type1_info {
 #define VFIO_IOMMU_INFO_CAPS	(1u << 1)
 
 #define VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE 1
+#define VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION  2
 #define VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL	     3
 
 struct vfio_iommu_type1_info_dma_avail {
@@ -336,6 +354,13 @@ struct vfio_iommu_type1_info_cap_iova_range {
 	struct vfio_iova_range iova_ranges[];
 };
 
+struct vfio_iommu_type1_info_cap_migration {
+	struct vfio_info_cap_header header;
+	uint32_t flags;
+	uint64_t pgsize_bitmap;
+	uint64_t max_dirty_bitmap_size; /* bytes */
+};
+
 struct vfio_iommu_type1_dma_map {
 	uint32_t argsz;
 	uint32_t flags;
@@ -347,6 +372,7 @@ struct vfio_iommu_type1_dma_map {
 
 #define VFIO_DMA_MAP_FLAG_READ	(1u << 0)
 #define VFIO_DMA_MAP_FLAG_WRITE (1u << 1)
+#define VFIO_DMA_MAP_FLAG_VADDR (1u << 2)
 
 struct vfio_iommu_type1_dma_unmap {
 	uint32_t argsz;
@@ -356,7 +382,12 @@ struct vfio_iommu_type1_dma_unmap {
 };
 #define VFIO_IOMMU_UNMAP_DMA _IO(VFIO_TYPE, VFIO_BASE + 14)
 
-#define VFIO_DMA_UNMAP_FLAG_ALL (1u << 1)
+#define VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP (1u << 0)
+#define VFIO_DMA_UNMAP_FLAG_ALL		     (1u << 1)
+#define VFIO_DMA_UNMAP_FLAG_VADDR	     (1u << 2)
+
+/* Other kinds of IOMMU than type 1. */
+#define VFIO_IOMMU_ENABLE _IO(VFIO_TYPE, VFIO_BASE + 15)
 
 /* ---- what was written through a container ---- */
 
@@ -409,6 +440,7 @@ _Static_assert(sizeof(struct vfio_group_status) == 8, "kernel layout");
 _Static_assert(sizeof(struct vfio_iommu_type1_info) == 24, "kernel layout");
 _Static_assert(offsetof(struct vfio_iommu_type1_info, cap_offset) == 16, "kernel layout");
 _Static_assert(sizeof(struct vfio_iommu_type1_info_cap_iova_range) == 16, "kernel layout");
+_Static_assert(sizeof(struct vfio_iommu_type1_info_cap_migration) == 32, "kernel layout");
 _Static_assert(sizeof(struct vfio_iommu_type1_dma_map) == 32, "kernel layout");
 _Static_assert(sizeof(struct vfio_iommu_type1_dma_unmap) == 24, "kernel layout");
 _Static_assert(VFIO_GET_API_VERSION == 0x3b64 && VFIO_GROUP_GET_STATUS == 0x3b67 &&

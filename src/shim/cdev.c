@@ -136,6 +136,10 @@ int cdev_ioctl(struct vfio_object *o, uint32_t request, void *arg)
 		return attach_pt(o, arg);
 	if (!o->by_group && request == VFIO_DEVICE_DETACH_IOMMUFD_PT)
 		return detach_pt(o, arg);
+	if (request == VFIO_DEVICE_GET_PCI_HOT_RESET_INFO)
+		return hot_reset_info(o, arg);
+	if (request == VFIO_DEVICE_PCI_HOT_RESET)
+		return hot_reset(o, arg);
 	return -ENODATA;
 }
 

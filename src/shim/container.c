@@ -12,6 +12,7 @@ static int check_extension(const struct vfio_object *o, uintptr_t extension)
 	case VFIO_TYPE1v2_IOMMU:
 	case VFIO_UNMAP_ALL:
 		return 1;
+	case VFIO_UPDATE_VADDR:
 	case VFIO_DMA_CC_IOMMU:
 		return o->space ? 1 : 0;
 	default:
@@ -52,6 +53,8 @@ int container_ioctl(struct vfio_object *o, uint32_t request, void *arg)
 		return type1_map(o->space, arg);
 	case VFIO_IOMMU_UNMAP_DMA:
 		return type1_unmap(o->space, o->v2, arg);
+	case VFIO_IOMMU_DIRTY_PAGES:
+		return type1_dirty_pages(o->space, o->v2, arg);
 	default:
 		return -ENOTTY;
 	}

@@ -91,7 +91,7 @@ static int check_name(const struct shim_mount *m, const char *name)
 
 	if (strncmp(name, m->name, len) != 0 || (name[len] && name[len] != ' '))
 		return -ENODEV;
-	return name[len] ? -EINVAL : 0;
+	return strspn(name + len, " ") == strlen(name + len) ? 0 : -EINVAL;
 }
 
 static int open_device(struct vfio_object *o, struct shim_mount *m)

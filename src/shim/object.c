@@ -59,6 +59,15 @@ bool vfio_is_open(enum vfio_kind kind, const struct shim_mount *m, const struct 
 	return false;
 }
 
+struct vfio_object *vfio_in_use(const struct shim_mount *m)
+{
+	for (unsigned int i = 0; i < VFIO_MAX_OBJECTS; i++) {
+		if (objects[i].kind == VFIO_DEVICE && objects[i].mount == m && objects[i].bound)
+			return &objects[i];
+	}
+	return NULL;
+}
+
 int vfio_get(void *to, const void *user, size_t minsz)
 {
 	uint32_t size;

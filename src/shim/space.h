@@ -20,14 +20,23 @@
 #define SPACE_NUM_RANGES 2
 extern const struct dfd_iova shim_space_ranges[SPACE_NUM_RANGES];
 
-/** struct space_map - memory of the program at an IOVA; @range comes first */
+/**
+ * struct space_map - memory of the program at an IOVA; @range comes first
+ * @lost_vaddr: the program has said that @vaddr is not its own any more
+ */
 struct space_map {
 	struct dfd_iova range;
 	uint64_t vaddr;
 	uint32_t prot;
+	bool lost_vaddr;
 };
 
-/** struct shim_space - @id: in an iommufd; @attach_id: what devices see they are attached to */
+/**
+ * struct shim_space - an address space
+ * @id: in an iommufd
+ * @attach_id: what devices see they are attached to
+ * @dirty_tracking: of a container: it is asked what was written
+ */
 struct shim_space {
 	struct dfd_iovamap maps;
 	struct shim_mount *devices[SHIM_MAX_DEVICES];
@@ -36,6 +45,7 @@ struct shim_space {
 	uint32_t attach_id;
 	struct dfd_iova *allowed;
 	uint32_t num_allowed;
+	bool dirty_tracking;
 	struct shim_space *next;
 };
 

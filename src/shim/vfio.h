@@ -84,6 +84,9 @@ struct vfio_object *vfio_object_of(int fd);
  */
 bool vfio_is_open(enum vfio_kind kind, const struct shim_mount *m, const struct vfio_object *but);
 
+/** vfio_in_use() - Return: an object of the device of a mount that is in use, or NULL */
+struct vfio_object *vfio_in_use(const struct shim_mount *m);
+
 /** vfio_hold() - @o holds @parent, or lets go of what it held */
 void vfio_hold(struct vfio_object *o, struct vfio_object *parent);
 
@@ -140,10 +143,28 @@ uint32_t iommufd_next_id(const struct vfio_object *o);
 int cdev_ioctl(struct vfio_object *o, uint32_t request, void *arg);
 void cdev_release(struct vfio_object *o);
 
+/* ---- hot_reset.c: of a device in use ---- */
+
+int hot_reset_info(const struct vfio_object *o, void *arg);
+int hot_reset(const struct vfio_object *o, void *arg);
+
 /* ---- type1.c: the requests of an address space, as a container takes them ---- */
 
 int type1_get_info(struct shim_space *s, void *arg);
 int type1_map(struct shim_space *s, void *arg);
 int type1_unmap(struct shim_space *s, bool v2, void *arg);
+
+/* ---- type1_dirty.c: what was written ---- */
+
+struct vfio_bitmap;
+
+/* The kernel's limit: a bit for each of INT32_MAX pages. */
+#define TYPE1_MAX_BITMAP (UINT64_C(1) << 28)
+
+int type1_dirty_pages(struct shim_space *s, bool v2, void *arg);
+/** type1_check_bitmap() - Return: 0 or -EINVAL for what cannot hold a bit for each page */
+int type1_check_bitmap(const struct vfio_bitmap *bitmap, uint64_t size);
+/** type1_put_dirty() - fill a bitmap at an address of the program. Return: 0 or -EFAULT */
+int type1_put_dirty(const struct shim_space *s, uint64_t first, uint64_t last, uint64_t bitmap);
 
 #endif

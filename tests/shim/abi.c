@@ -267,32 +267,35 @@ static void tell_changes(const struct fields *fields, const uint8_t *before, con
 		const struct field *f = &fields->list[i];
 		uint64_t value = get(after, f);
 
-		if (value == get(before, f) && f->kind != FIELD_ID_OUT)
+		if (f->kind == FIELD_ANY || (value == get(before, f) && f->kind != FIELD_ID_OUT))
 			continue;
 		tell(" %s=", f->name);
-		if (f->kind == FIELD_ANY)
-			tell("*");
-		else if (f->kind == FIELD_NUMBER)
+		if (f->kind == FIELD_NUMBER)
 			tell_number(value);
 		else
 			tell_id((uint32_t)value);
 	}
 }
 
-/* A chain behind an info struct: id.version and the words of each. */
+static uint32_t word_at(const uint8_t *bytes, uint32_t at)
+{
+	uint32_t word;
+
+	memcpy(&word, bytes + at, sizeof(word));
+	return word;
+}
+
+/* A chain behind an info struct: id.version and the words of each, but for zeros at the end. */
 static void tell_chain(const uint8_t *bytes, uint32_t at, uint32_t size)
 {
 	while (at && at + 8 <= size) {
-		uint32_t next, word;
-		uint16_t id[2];
+		uint32_t next = word_at(bytes, at + 4), end = next ? next : size & ~3u;
 
-		memcpy(id, bytes + at, sizeof(id));
-		memcpy(&next, bytes + at + 4, sizeof(next));
-		tell(" [%u.%u", id[0], id[1]);
-		for (uint32_t p = at + 8; p + 4 <= (next ? next : size); p += 4) {
-			memcpy(&word, bytes + p, sizeof(word));
-			tell(" %x", word);
-		}
+		tell(" [%u.%u", word_at(bytes, at) & 0xffff, word_at(bytes, at) >> 16);
+		while (!next && end > at + 8 && !word_at(bytes, end - 4))
+			end -= 4;
+		for (uint32_t p = at + 8; p + 4 <= end; p += 4)
+			tell(" %x", word_at(bytes, p));
 		tell("]");
 		at = next > at ? next : 0;
 	}
@@ -476,6 +479,17 @@ static void do_eventfd(char **words, const char *as)
 	tell_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), as);
 }
 
+static void do_memfd(char **words, const char *as)
+{
+	int fd = memfd_create("abi", MFD_CLOEXEC);
+
+	if (fd >= 0 && ftruncate(fd, (off_t)value_of(words[1]))) {
+		close(fd);
+		fd = -1;
+	}
+	tell_fd(fd, as);
+}
+
 static void do_poke(char **words, const char *as)
 {
 	char *at = (char *)(uintptr_t)value_of(words[1]);
@@ -515,7 +529,7 @@ static off_t offset_of(int fd, const char *text)
 		return (off_t)value_of(text);
 	info.index = (uint32_t)strtoul(text + 1, &end, 10);
 	if (ioctl(fd, VFIO_DEVICE_GET_REGION_INFO, &info))
-		info.offset = 0;
+		give_up("%s: no such region", text);
 	return (off_t)(info.offset + (*end == '+' ? value_of(end + 1) : 0));
 }
 
@@ -531,6 +545,17 @@ static void do_pread(char **words, const char *as)
 	tell_result(n);
 	for (ssize_t i = 0; i < n; i++)
 		tell(" %02x", buf[i]);
+}
+
+static void do_read(char **words, const char *as)
+{
+	uint64_t value = 0;
+	ssize_t n = read(fd_of(words[1]), &value, sizeof(value));
+
+	(void)as;
+	tell_result(n);
+	if (n == sizeof(value))
+		tell(": %" PRIu64, value);
 }
 
 static void do_pwrite(char **words, const char *as)
@@ -569,9 +594,10 @@ static const struct verb {
 	int words;
 	void (*run)(char **words, const char *as);
 } verbs[] = {
-	{ "open", 2, do_open },	    { "close", 2, do_close }, { "eventfd", 1, do_eventfd },
-	{ "poke", 4, do_poke },	    { "peek", 4, do_peek },   { "pread", 4, do_pread },
-	{ "pwrite", 4, do_pwrite }, { "mmap", 4, do_mmap },
+	{ "open", 2, do_open },	  { "close", 2, do_close }, { "eventfd", 1, do_eventfd },
+	{ "memfd", 2, do_memfd }, { "poke", 4, do_poke },   { "peek", 4, do_peek },
+	{ "pread", 4, do_pread }, { "read", 2, do_read },   { "pwrite", 4, do_pwrite },
+	{ "mmap", 4, do_mmap },
 };
 
 static void run_row(char *row)
@@ -703,7 +729,9 @@ int main(int argc, char **argv)
 		*bdf++ = 0;
 		devices[num_devices++] = (struct device){ *argv, bdf };
 	}
-	memory = pages(MEMORY, PROT_READ | PROT_WRITE);
+	/* Aligned to its size, because where something can be mapped depends on that. */
+	memory = pages(2 * MEMORY, PROT_READ | PROT_WRITE);
+	memory += -(uintptr_t)memory % MEMORY;
 	scratch = pages(PAGE, PROT_READ | PROT_WRITE);
 	readonly = pages(4 * PAGE, PROT_READ);
 	hole = pages(PAGE, PROT_NONE);

@@ -21,7 +21,7 @@ enum field_kind {
 	FIELD_NUMBER,
 	FIELD_ID,     /* of an object, told when it has changed */
 	FIELD_ID_OUT, /* the same, told always */
-	FIELD_ANY,    /* differs between systems that are both right */
+	FIELD_ANY,    /* not told: differs between systems that are both right */
 };
 
 struct field {
