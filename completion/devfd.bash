@@ -94,7 +94,7 @@ _lsvfio() {
 	--save=*) COMPREPLY=($(compgen -P --save= -f -- "${word#*=}")) ;;
 	--root=*) COMPREPLY=($(compgen -P --root= -d -- "${word#*=}")) ;;
 	-*)
-		COMPREPLY=($(compgen -W "-v --verbose -g --groups -J --json --check --open --table --via= --save= --root=
+		COMPREPLY=($(compgen -W "-v --verbose -vv -vvv -x -g --groups -J --json --check --open --fd= --table --via= --save= --root=
 			--help --version" -- "$word"))
 		[[ ${COMPREPLY-} == *= ]] && compopt -o nospace
 		;;

@@ -8,26 +8,29 @@
 #include "lsvfio.h"
 #include "tool.h"
 
-#define SHORTS ":vJgh"
+#define SHORTS ":vxJgh"
 
-enum action { LIST, TABLE, SAVE, COMPARE, CHECK };
+enum action { LIST, TABLE, SAVE, COMPARE, CHECK, DUMP };
 
 struct options {
 	enum action action;
-	bool verbose;
+	unsigned int verbose; /* how many v */
+	unsigned int dump;    /* how many x */
 	bool json;
 	bool groups;
 	bool open;
+	const char *fd;	  /* number of an open file, or NULL */
 	const char *via;  /* name of a view, or NULL */
 	const char *save; /* file */
 	const char *root; /* directory in front of /sys */
 	unsigned int printed;
 };
 
-enum { OPT_TABLE = 0x100, OPT_CHECK, OPT_OPEN, OPT_VIA, OPT_SAVE, OPT_ROOT, OPT_VERSION };
+enum { OPT_TABLE = 0x100, OPT_CHECK, OPT_FD, OPT_OPEN, OPT_VIA, OPT_SAVE, OPT_ROOT, OPT_VERSION };
 
 static const struct option longs[] = {
 	{ "check", no_argument, NULL, OPT_CHECK },
+	{ "fd", required_argument, NULL, OPT_FD },
 	{ "groups", no_argument, NULL, 'g' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, 'J' },
@@ -46,11 +49,13 @@ static const char help_text[] =
 	"\n"
 	"Describe devices; without an address, list those of this machine.\n"
 	"\n"
-	"  -v, --verbose   all that is known\n"
+	"  -v, --verbose   more: capabilities, reset, DMA; -vv: also features; -vvv: all bytes\n"
+	"  -x              configuration space as lspci -x prints it; -xxx and -xxxx: more of it\n"
 	"  -g, --groups    list the IOMMU groups of this machine\n"
 	"  -J, --json      a JSON array; keys are in lsvfio(1)\n"
 	"      --check     step by step: can it be used through VFIO, and if not, why not\n"
-	"      --open      open devices that would only be looked at; that resets them\n"
+	"      --open      open functions that would only be looked at; that resets them\n"
+	"      --fd=N      a device of VFIO that is open already, as fd:N\n"
 	"      --table     hexdump of the device's table, record by record\n"
 	"      --via=VIEW  what one way of asking tells: table, ioctl (2011), vfio (today);\n"
 	"                  both: hold all three against each other\n"
@@ -84,14 +89,16 @@ static int print_help(void)
 
 static int open_device(const struct options *opt, const char *address, struct dfd_device **dev)
 {
+	const char *bdf = lsvfio_function(address);
 	struct dfd_error err;
 
 	if (!opt->root && !dfd_open(address, dev, &err))
 		return TOOL_OK;
-	if (opt->root && strncmp(address, "sysfs:", 6) != 0)
-		return tool_fail(TOOL_USAGE, "%s: has no sysfs; --root goes with sysfs: addresses",
+	if (opt->root && (!bdf || strncmp(address, "sysfs:", 6) != 0))
+		return tool_fail(TOOL_USAGE,
+				 "%s: has no sysfs; --root goes with functions such as 01:00.0",
 				 address);
-	if (opt->root && !dfd_sysfs_open(opt->root, address + 6, dev, &err))
+	if (opt->root && !dfd_sysfs_open(opt->root, bdf, dev, &err))
 		return TOOL_OK;
 	return tool_fail(TOOL_FAILED, "%s", err.text);
 }
@@ -121,7 +128,7 @@ static int print_view(struct options *opt, const char *address, const struct dfd
 
 	print_between(opt);
 	if (!opt->json)
-		ret = dfd_print_view_text(stdout, address, view, opt->verbose);
+		ret = dfd_print_view_text(stdout, address, view, opt->verbose > 0);
 	else
 		ret = dfd_print_view_json(stdout, address, view);
 	return ret ? TOOL_FAILED : TOOL_OK;
@@ -139,9 +146,7 @@ static int list_device(struct options *opt, const char *address, struct dfd_devi
 	}
 	if (!opt->via) {
 		status = print_view(opt, address, &view);
-		if (!status && opt->verbose)
-			dfd_print_abilities(stdout, dev);
-		return status;
+		return status ? status : lsvfio_more(opt->root, address, dev, opt->verbose);
 	}
 	while (strcmp(opt->via, dfd_view_name(kind)) != 0)
 		kind++;
@@ -153,45 +158,75 @@ static int list_device(struct options *opt, const char *address, struct dfd_devi
 	return status;
 }
 
-static int show(struct options *opt, const char *address)
+/* A scheme alone is listed, for people. */
+static bool print_scheme(const struct options *opt, const char *address)
 {
 	const size_t len = strlen(address);
-	struct dfd_device *dev = NULL;
-	int status;
 
-	if (opt->action == CHECK)
-		return lsvfio_check(opt->root, address, opt->open);
-	/* A scheme alone is listed, for people. */
-	if (opt->action == LIST && !opt->json && !opt->via && len && address[len - 1] == ':' &&
-	    !dfd_open_help(address, print_line, NULL))
-		return TOOL_OK;
-	status = open_device(opt, address, &dev);
-	if (status)
-		return status;
+	return opt->action == LIST && !opt->json && !opt->via && len && address[len - 1] == ':' &&
+	       !dfd_open_help(address, print_line, NULL);
+}
+
+static void print_not_opened(const struct options *opt, const struct lsvfio_address *address)
+{
+	if (!address->looked_at || opt->action != LIST || opt->json || opt->via)
+		return;
+	if (!opt->verbose)
+		dfd_print_place(stdout, opt->root, lsvfio_function(address->text));
+	puts("  <not opened>  the rest needs --open, which resets it");
+}
+
+static int do_action(struct options *opt, const char *address, struct dfd_device *dev)
+{
 	switch (opt->action) {
 	case LIST:
-		status = list_device(opt, address, dev);
-		break;
+		return list_device(opt, address, dev);
 	case TABLE:
-		status = lsvfio_table(address, dev);
-		break;
+		return lsvfio_table(address, dev);
 	case SAVE:
-		status = save(dev, opt->save);
-		break;
+		return save(dev, opt->save);
 	case COMPARE:
-		status = lsvfio_compare(address, dev);
-		break;
+		return lsvfio_compare(address, dev);
+	case DUMP:
+		return lsvfio_dump(address, dev, opt->dump);
 	case CHECK: /* opens it itself, if at all */
 		break;
 	}
+	return TOOL_OK;
+}
+
+static int show(struct options *opt, const char *given)
+{
+	struct lsvfio_address address;
+	struct dfd_device *dev = NULL;
+	int status;
+
+	if (print_scheme(opt, given))
+		return TOOL_OK;
+	status = lsvfio_address(given, opt->open, &address);
+	if (status)
+		return status;
+	if (opt->action == CHECK)
+		return lsvfio_check(opt->root, given, address.text, opt->open);
+	status = open_device(opt, address.text, &dev);
+	if (status)
+		return status;
+	status = do_action(opt, address.text, dev);
+	if (!status)
+		print_not_opened(opt, &address);
 	dfd_device_close(dev);
 	return status;
 }
 
 static int show_all(struct options *opt, char **addresses)
 {
+	char fd[32];
 	int status = TOOL_OK;
 
+	if (opt->fd) {
+		snprintf(fd, sizeof(fd), "fd:%s", opt->fd);
+		status = show(opt, fd);
+	}
 	for (; *addresses; addresses++) {
 		int one = show(opt, *addresses);
 
@@ -244,7 +279,8 @@ static int set_action(struct options *opt, enum action action, const char *name)
 	if (opt->action != LIST && opt->action != action)
 		return tool_fail(
 			TOOL_USAGE,
-			"%s: only one of --table, --save, --check and --via=both at a time", name);
+			"%s: only one of --table, --save, --check, -x and --via=both at a time",
+			name);
 	opt->action = action;
 	return TOOL_OK;
 }
@@ -263,8 +299,11 @@ static int set_option(struct options *opt, int c)
 {
 	switch (c) {
 	case 'v':
-		opt->verbose = true;
+		opt->verbose++;
 		return TOOL_OK;
+	case 'x':
+		opt->dump++;
+		return set_action(opt, DUMP, "-x");
 	case 'g':
 		opt->groups = true;
 		return TOOL_OK;
@@ -273,10 +312,15 @@ static int set_option(struct options *opt, int c)
 		return TOOL_OK;
 	case OPT_CHECK:
 		return set_action(opt, CHECK, "--check");
+	case OPT_FD:
+		opt->fd = optarg;
+		return TOOL_OK;
 	case OPT_OPEN:
 		opt->open = true;
 		return TOOL_OK;
 	case OPT_ROOT:
+		if (!*optarg)
+			return tool_fail(TOOL_USAGE, "--root=: names no directory");
 		opt->root = optarg;
 		return TOOL_OK;
 	case OPT_TABLE:
@@ -298,24 +342,27 @@ static int check_options(const struct options *opt, int addresses)
 			   : opt->action == SAVE    ? "--save"
 			   : opt->action == COMPARE ? "--via=both"
 			   : opt->action == CHECK   ? "--check"
+			   : opt->action == DUMP    ? "-x"
 			   : opt->via		    ? "--via"
 						    : NULL;
 
 	if (opt->groups && (addresses || name || opt->json))
 		return tool_fail(TOOL_USAGE, "-g: goes with --root alone, not with %s",
-				 addresses ? "addresses"
-				 : name	   ? name
-					   : "-J");
+				 opt->fd     ? "--fd"
+				 : addresses ? "addresses"
+				 : name	     ? name
+					     : "-J");
 	if (name && !addresses)
-		return tool_fail(TOOL_USAGE, "%s: needs an address, such as model:edu", name);
+		return tool_fail(TOOL_USAGE, "%s: needs an address, such as %s", name,
+				 opt->action == CHECK ? "01:00.0" : "model:edu");
 	if (opt->action != LIST && opt->json)
 		return tool_fail(TOOL_USAGE, "%s: has no JSON form; leave -J out", name);
 	if (opt->action != LIST && opt->via)
 		return tool_fail(TOOL_USAGE, "%s: does not go with --via=%s", name, opt->via);
 	if (opt->open && opt->root)
 		return tool_fail(TOOL_USAGE,
-				 "--open: does not go with --root; what is there is not to be "
-				 "opened");
+				 "--open: what is below --root is no device that can be opened; "
+				 "leave one of them out");
 	if (opt->open && !addresses)
 		return tool_fail(TOOL_USAGE, "--open: needs an address, such as 01:00.0");
 	if (opt->action == SAVE && addresses > 1)
@@ -340,10 +387,10 @@ static int run(int argc, char **argv)
 		if (status)
 			return status;
 	}
-	status = check_options(&opt, argc - optind);
+	status = check_options(&opt, argc - optind + (opt.fd ? 1 : 0));
 	if (status)
 		return status;
-	if (optind < argc)
+	if (optind < argc || opt.fd)
 		return show_all(&opt, argv + optind);
 	return opt.groups ? show_groups(&opt) : show_machine(&opt);
 }

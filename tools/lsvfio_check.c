@@ -38,9 +38,9 @@ static void print_step(void *ctx, const struct dfd_check *check)
 		       strerrorname_np(-check->error), strerror(-check->error));
 }
 
-int lsvfio_check(const char *root, const char *address, bool open)
+int lsvfio_check(const char *root, const char *given, const char *address, bool open)
 {
-	struct report r = { address, 0 };
+	struct report r = { given, 0 };
 	struct dfd_error err;
 	int step = dfd_check(root, address, open, print_step, &r, &err);
 

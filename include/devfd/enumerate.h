@@ -13,7 +13,7 @@ extern "C" {
 
 /** enum dfd_state - can a device, or the devices of a group, be used through VFIO? */
 enum dfd_state {
-	DFD_STATE_NONE,	      /* no question: not a PCI function */
+	DFD_STATE_NONE,	      /* no question: neither a PCI function nor in an IOMMU group */
 	DFD_STATE_OK,	      /* yes */
 	DFD_STATE_IDLE,	      /* not bound to vfio-pci, nor to another driver */
 	DFD_STATE_HOST,	      /* a driver of the host has it */
@@ -32,7 +32,7 @@ const char *dfd_state_name(enum dfd_state state);
 
 /**
  * struct dfd_found - a device of the machine
- * @bus: DFD_BUS_PCI, or DFD_BUS_DT for a platform device with a device-tree node
+ * @bus: DFD_BUS_PCI, or DFD_BUS_DT for a platform or AMBA device with a device-tree node
  * @name: its name on that bus, such as "0000:01:00.0" or "9000000.pl011"
  * @address: what dfd_open() takes to describe it, or NULL where nothing does
  * @dt_path: path of its device-tree node, or NULL

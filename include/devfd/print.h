@@ -40,15 +40,39 @@ int dfd_print_view_json(FILE *out, const char *address, const struct dfd_view *v
 /**
  * dfd_print_abilities() - what an open device can do beyond its description
  *
- * Features of VFIO_DEVICE_FEATURE, those without a name by their number, what a hot reset would
- * take along, and what can be mapped for DMA. A device that has none of these prints nothing.
+ * What a hot reset would take along, and what can be mapped for DMA. A device that has none of
+ * these prints nothing.
  *
  * Return: 0 or -EIO when @out is in error.
  */
 int dfd_print_abilities(FILE *out, struct dfd_device *dev);
 
-/** dfd_print_device_json() - dfd_print_json() and dfd_print_abilities() of an open device as one
- * object */
+/**
+ * dfd_print_features() - which features of VFIO_DEVICE_FEATURE a device has, found by probing
+ *
+ * All that are known here, and others that the device has by their number.
+ */
+int dfd_print_features(FILE *out, struct dfd_device *dev);
+
+/**
+ * dfd_print_config() - what the configuration space of a PCI function says of it
+ *
+ * Its capabilities by name, and where its MSI-X table is. A device without one prints nothing.
+ */
+int dfd_print_config(FILE *out, struct dfd_device *dev);
+
+/**
+ * dfd_print_place() - what sysfs says of a PCI function beyond its description
+ * @root: as for dfd_enumerate()
+ * @bdf: "0000:01:00.0" or "01:00.0"
+ *
+ * Its driver, group and state, power, ways of reset, physical or virtual functions. One that is not
+ * there prints nothing.
+ */
+int dfd_print_place(FILE *out, const char *root, const char *bdf);
+
+/** dfd_print_device_json() - dfd_print_json(), dfd_print_abilities() and dfd_print_features() of an
+ * open device as one object */
 int dfd_print_device_json(FILE *out, const char *address, struct dfd_device *dev);
 
 /**

@@ -164,6 +164,9 @@ static void test_platform(void **state)
 	assert_non_null(strstr(s.text, "echo vfio-platform >/sys/bus/platform/devices/"));
 	tree_remove(SERIAL "driver");
 	tree_link(SERIAL "driver", "../../../../bus/platform/drivers/vfio-platform");
+	assert_int_equal(check("platform:" FAKE_PLATFORM "?via=group", false, &s),
+			 DFD_CHECK_INTERRUPTS);
+	tree_remove("proc/interrupts");
 	assert_int_equal(check("platform:" FAKE_PLATFORM "?via=group", false, &s), 0);
 }
 

@@ -116,7 +116,7 @@ int look_interrupts(struct look *l)
 {
 	struct dfd_machine machine;
 
-	if (!has_group(l) || !l->t.bus || strcmp(l->t.bus, "pci") != 0)
+	if (!has_group(l) || (l->t.bus && !strcmp(l->t.bus, "mdev")))
 		return look_found(l, "not the device's own matter");
 	dfd_machine_get(l->env->root, &machine);
 	if (machine.remapping == DFD_YES)

@@ -242,6 +242,8 @@ static bool look_at_platform(struct entry *e, const struct scan *scan)
 	e->found.bus = DFD_BUS_DT;
 	if (!e->found.dt_path)
 		return false;
+	if (e->found.iommu_group >= 0)
+		look_at_group(e, scan);
 	snprintf(blob, sizeof(blob), "%s" BLOB, scan->root);
 	if (!access(blob, F_OK)) {
 		snprintf(e->address, sizeof(e->address), "dtb:%s#%s", blob, e->node);
@@ -259,6 +261,7 @@ struct bus {
 static const struct bus buses[] = {
 	{ "/sys/bus/pci/devices", look_at_pci },
 	{ "/sys/bus/platform/devices", look_at_platform },
+	{ "/sys/bus/amba/devices", look_at_platform },
 };
 
 static int visit(const struct bus *bus, const struct scan *scan, int parent, const char *name)

@@ -107,6 +107,39 @@ static void test_describe(void **state)
 	fake_stop();
 }
 
+/* The same on the bus of AMBA, with a driver of its own. */
+static void test_amba(void **state)
+{
+	const char *amba = "sys/bus/amba/devices/" FAKE_PLATFORM "/driver";
+	struct dfd_device *dev;
+	struct dfd_error err;
+	char advice[128];
+
+	(void)state;
+	fake_start("model:pl011");
+	tree_remove(DEVICE "driver");
+	tree_remove(DEVICE "iommu_group");
+	tree_remove(DEVICE "of_node");
+	tree_remove("sys/bus/platform/devices/" FAKE_PLATFORM);
+	tree_link("sys/bus/amba/devices/" FAKE_PLATFORM "/iommu_group",
+		  "../../../../kernel/iommu_groups/3");
+	tree_link("sys/bus/amba/devices/" FAKE_PLATFORM "/of_node",
+		  "../../../../firmware/devicetree/base/" NODE);
+	tree_link(amba, "../../../../bus/amba/drivers/uart-pl011");
+	assert_int_equal(dfd_vfio_open(&env, "platform", FAKE_PLATFORM, &dev, &err), -ENODEV);
+	snprintf(advice, sizeof(advice), "echo vfio-amba >/sys/bus/amba/devices/%s/driver_override",
+		 FAKE_PLATFORM);
+	assert_non_null(strstr(err.text, advice));
+	tree_remove(amba);
+	tree_link(amba, "../../../../bus/amba/drivers/vfio-amba");
+	dev = open_ok();
+	assert_string_equal(dfd_desc_region(dfd_device_desc(dev), 0)->dt.path, "/" NODE);
+	assert_int_equal(dfd_desc_region(dfd_device_desc(dev), 0)->phys_addr, 0x9000000);
+	dfd_device_close(dev);
+	assert_int_equal(fake.open, 0);
+	fake_stop();
+}
+
 /* There is no bus mastering to switch off after it. */
 static void test_reset(void **state)
 {
@@ -258,6 +291,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_describe), TEST(test_reset), TEST(test_calls_of_2011), TEST(test_reg),
+		TEST(test_amba),     TEST(test_reset), TEST(test_calls_of_2011), TEST(test_reg),
 		TEST(test_ranges),   TEST(test_cells), TEST(test_other_size),	 TEST(test_no_node),
 	};
 

@@ -192,8 +192,9 @@ static int find_platform(struct kernel_target *t, const char *name, struct dfd_e
 	}
 	if (ret)
 		return dfd_error_set(err, ret,
-				     "%s: there is no such device in /sys/bus/platform/devices: "
-				     "%s; lsvfio without an address lists those there are",
+				     "%s: there is no such device in /sys/bus/platform/devices "
+				     "or /sys/bus/amba/devices: %s; lsvfio without an address "
+				     "lists those there are",
 				     t->address, strerror(-ret));
 	return 0;
 }

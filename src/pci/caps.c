@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <endian.h>
 #include <errno.h>
+#include <string.h>
 
 #include "pci/caps.h"
 
@@ -12,8 +14,10 @@
 /* Capabilities lie above the header, on 4-byte boundaries, in the first 256 bytes. */
 #define FIRST_CAP 0x40
 #define MAX_CAPS  ((256 - FIRST_CAP) / 4)
+/* Behind them, with headers of 4 bytes. */
+#define FIRST_EXTENDED_CAP 0x100
 
-int dfd_pci_find_cap(const uint8_t *config, size_t len, uint8_t id)
+int dfd_pci_next_cap(const uint8_t *config, size_t len, int before)
 {
 	size_t at;
 
@@ -21,16 +25,45 @@ int dfd_pci_find_cap(const uint8_t *config, size_t len, uint8_t id)
 		return -ENODATA;
 	if (!(config[STATUS] & STATUS_CAP_LIST))
 		return 0;
-	at = config[(config[HEADER_TYPE] & 0x7f) == HEADER_CARDBUS ? CARDBUS_POINTER : CAP_POINTER];
+	if (before)
+		at = config[before + 1];
+	else if ((config[HEADER_TYPE] & 0x7f) == HEADER_CARDBUS)
+		at = config[CARDBUS_POINTER];
+	else
+		at = config[CAP_POINTER];
+	at &= 0xfc;
+	if (at < FIRST_CAP)
+		return 0;
+	return at + 2 > len ? -ENODATA : (int)at;
+}
+
+int dfd_pci_next_extended_cap(const uint8_t *config, size_t len, int before)
+{
+	uint32_t header, at = FIRST_EXTENDED_CAP;
+
+	if (before) {
+		memcpy(&header, config + before, sizeof(header));
+		at = le32toh(header) >> 20 & 0xffc;
+	}
+	if (at < FIRST_EXTENDED_CAP)
+		return 0;
+	if (at + sizeof(header) > len)
+		return -ENODATA;
+	memcpy(&header, config + at, sizeof(header));
+	/* An empty list is a header of zeros, or of ones where nothing answers. */
+	return header && header != UINT32_MAX ? (int)at : 0;
+}
+
+int dfd_pci_find_cap(const uint8_t *config, size_t len, uint8_t id)
+{
+	int at = 0;
+
 	for (int i = 0; i < MAX_CAPS; i++) {
-		at &= 0xfc;
-		if (at < FIRST_CAP)
-			return 0;
-		if (at + 2 > len)
-			return -ENODATA;
+		at = dfd_pci_next_cap(config, len, at);
+		if (at <= 0)
+			return at;
 		if (config[at] == id)
-			return (int)at;
-		at = config[at + 1];
+			return at;
 	}
 	return 0;
 }

@@ -10,6 +10,21 @@
 #define DFD_PCI_CAP_MSIX 0x11
 
 /**
+ * dfd_pci_next_cap() - the next capability of the list
+ * @config: configuration space from its start
+ * @len: bytes that are known
+ * @before: what it was called with last; 0 for the first
+ *
+ * The list may run in a circle: the caller bounds it.
+ *
+ * Return: its offset; 0 at the end; -ENODATA when the list leaves the known bytes.
+ */
+int dfd_pci_next_cap(const uint8_t *config, size_t len, int before);
+
+/** dfd_pci_next_extended_cap() - the same of those from 0x100 on, with headers of 4 bytes */
+int dfd_pci_next_extended_cap(const uint8_t *config, size_t len, int before);
+
+/**
  * dfd_pci_find_cap() - walk the capability list
  * @config: configuration space from its start
  * @len: bytes that are known

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What an open device can do beyond its description: features, and reset with its neighbours. */
+/* What an open device can do beyond its description: features, reset with its neighbours, DMA. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,25 +11,31 @@
 
 #include "print/plain.h"
 
-/** struct feature_lines - @title: "features", until it was printed */
-struct feature_lines {
-	FILE *out;
-	const char *title;
+/** struct feature_matrix - the directions of each number */
+struct feature_matrix {
+	uint32_t directions[DFD_FEATURE_LIMIT];
+	uint32_t count;
 };
 
-static int print_feature(void *ctx, uint32_t number, uint32_t directions)
+static int note_feature(void *ctx, uint32_t number, uint32_t directions)
 {
-	struct feature_lines *f = ctx;
+	struct feature_matrix *m = ctx;
+
+	m->directions[number] = directions;
+	m->count++;
+	return 0;
+}
+
+static void print_feature(FILE *out, uint32_t number, uint32_t directions)
+{
 	const char *name = dfd_feature_name(number);
 
-	if (*f->title)
-		fprintf(f->out, "  %s\n", f->title);
-	f->title = "";
-	fprintf(f->out, "    %2" PRIu32 " %-28s%s%s%s\n", number, name ? name : "unknown",
-		directions & DFD_FEATURE_GET ? "get" : "",
+	fprintf(out, "    %2" PRIu32 " %-28s%s%s%s\n", number, name ? name : "unknown",
+		!directions		       ? "-"
+		: directions & DFD_FEATURE_GET ? "get"
+					       : "",
 		directions == (DFD_FEATURE_GET | DFD_FEATURE_SET) ? ", " : "",
 		directions & DFD_FEATURE_SET ? "set" : "");
-	return 0;
 }
 
 static void print_hot_reset(FILE *out, struct dfd_device *dev)
@@ -73,11 +79,21 @@ static void print_dma(FILE *out, struct dfd_device *dev)
 			l.ranges[i].last);
 }
 
+int dfd_print_features(FILE *out, struct dfd_device *dev)
+{
+	struct feature_matrix m = { 0 };
+
+	dfd_feature_probe(dev, note_feature, &m);
+	fprintf(out, "  features%s\n", m.count ? "" : "    none");
+	for (uint32_t n = 0; m.count && n < DFD_FEATURE_LIMIT; n++) {
+		if (n < DFD_NUM_FEATURES || m.directions[n])
+			print_feature(out, n, m.directions[n]);
+	}
+	return ferror(out) ? -EIO : 0;
+}
+
 int dfd_print_abilities(FILE *out, struct dfd_device *dev)
 {
-	struct feature_lines f = { out, "features" };
-
-	dfd_feature_probe(dev, print_feature, &f);
 	print_hot_reset(out, dev);
 	print_dma(out, dev);
 	return ferror(out) ? -EIO : 0;

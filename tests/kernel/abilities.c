@@ -42,6 +42,7 @@ static void show(const char *rest)
 	}
 	printf("# %s\n", rest);
 	dfd_print_abilities(stdout, dev);
+	dfd_print_features(stdout, dev);
 	dfd_print_device_json(stdout, rest, dev);
 	dfd_device_close(dev);
 }

@@ -19,6 +19,7 @@ SOURCES = {
     "noiommugroup": "an edu by its group, without an IOMMU",
     "platform": "a PL031 clock of a device tree by its group (arm64)",
     "platformdual": "a device with two regions and interrupts, likewise",
+    "amba": "a PL061 of a device tree, which is of AMBA, by its group",
     "platformcdev": "a device of one page by its own file",
     "mtty": "the kernel's sample serial card (mtty) by its own file",
     "mttygroup": "the same by its group",

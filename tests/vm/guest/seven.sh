@@ -10,7 +10,7 @@ make_mdev() {
 
 # The features that lsvfio lists, as they are in the file.
 features() { # NAME ADDRESS
-	lsvfio -v "$2" | sed -n '/^  features$/,/^  [^ ]/s/^    */'"$1 /p" >/tmp/features
+	lsvfio -vv "$2" | sed -n '/^  features$/,/^  [^ ]/{/ -$/d;s/^    */'"$1 /p}" >/tmp/features
 	cat /tmp/features
 	grep "^$1 " /features.txt | diff - /tmp/features
 }
