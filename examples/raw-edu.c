@@ -82,22 +82,33 @@ static void enable_bus_master(void)
 		err(1, "command register");
 }
 
-/* Route MSI to an eventfd, or INTx where there is none. */
+/* Route messages to an eventfd, or INTx where there are none. */
 static int enable_irq(const char **name)
 {
-	uint32_t id = VFIO_DEVICE_EXT_MSI_VECTORS;
+	static const struct {
+		uint32_t id;
+		unsigned long request;
+		const char *name;
+	} kinds[] = {
+		{ VFIO_DEVICE_EXT_MSIX_VECTORS, VFIO_DEVICE_PCI_SET_MSIX_EVENTFDS, "MSI-X" },
+		{ VFIO_DEVICE_EXT_MSI_VECTORS, VFIO_DEVICE_PCI_SET_MSI_EVENTFDS, "MSI" },
+	};
 	int event = eventfd(0, EFD_CLOEXEC);
-	int msi[] = { 1, event }, intx[] = { 0, event };
+	int messages[] = { 1, event }, intx[] = { 0, event };
 
 	if (event < 0)
 		err(1, "eventfd");
-	if (ioctl(fd, VFIO_DEVICE_CHECK_EXTENSION, &id) > 0) {
-		*name = "MSI";
-		ask(VFIO_DEVICE_PCI_SET_MSI_EVENTFDS, msi, "PCI_SET_MSI_EVENTFDS");
-	} else {
-		*name = "INTx";
-		ask(VFIO_DEVICE_SET_IRQ_EVENTFD, intx, "SET_IRQ_EVENTFD");
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		uint32_t id = kinds[i].id;
+
+		if (ioctl(fd, VFIO_DEVICE_CHECK_EXTENSION, &id) <= 0)
+			continue;
+		*name = kinds[i].name;
+		ask(kinds[i].request, messages, *name);
+		return event;
 	}
+	*name = "INTx";
+	ask(VFIO_DEVICE_SET_IRQ_EVENTFD, intx, *name);
 	return event;
 }
 

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+# In the guest, behind a line `build=...`, with the root directory of this machine: a program drives
+# the card by VFIO, which reads and writes registers where nothing can be mapped.
+set -eu
+function=0000:00:00.0
+if [ ! -e "$build/tools" ]; then # it is below /tmp or /run, which are the guest's own
+	mkdir -p "$build"
+	mount -t hostfs -o "ro,$build" hostfs "$build"
+fi
+PATH=$build/tools:$build/examples:$PATH
+echo 1 >/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
+echo vfio-pci >/sys/bus/pci/devices/$function/driver_override
+echo $function >/sys/bus/pci/drivers_probe
+devfd run --at /dev/edu="pci:$function?via=noiommu" -- raw-edu /dev/edu 10
