@@ -124,6 +124,8 @@ struct iommu_ioas_map_file {
 #define IOMMU_IOAS_MAP_FILE _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0xf)
 
 #define IOMMU_HWPT_ALLOC_DIRTY_TRACKING (1u << 1)
+#define IOMMU_HWPT_FAULT_ID_VALID	(1u << 2)
+#define IOMMU_HWPT_ALLOC_PASID		(1u << 3)
 
 /* Page tables for a device, of an address space. */
 struct iommu_hwpt_alloc {
@@ -141,10 +143,46 @@ struct iommu_hwpt_alloc {
 };
 #define IOMMU_HWPT_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 9)
 
-#define IOMMU_GET_HW_INFO	_IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0xa)
-#define IOMMU_HWPT_INVALIDATE	_IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0xd)
+#define IOMMU_HW_INFO_FLAG_INPUT_TYPE (1u << 0)
+
+struct iommu_hw_info {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t dev_id;
+	uint32_t data_len;
+	uint64_t data_uptr;
+	uint32_t data_type;
+	uint8_t max_pasid_log2;
+	uint8_t reserved[3];
+	uint64_t capabilities;
+};
+#define IOMMU_GET_HW_INFO _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0xa)
+
+struct iommu_hwpt_invalidate {
+	uint32_t size;
+	uint32_t hwpt_id;
+	uint64_t data_uptr;
+	uint32_t data_type;
+	uint32_t entry_len;
+	uint32_t entry_num;
+	uint32_t reserved;
+};
+#define IOMMU_HWPT_INVALIDATE _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0xd)
+
 #define IOMMU_FAULT_QUEUE_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0xe)
-#define IOMMU_VIOMMU_ALLOC	_IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0x10)
+
+struct iommu_viommu_alloc {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t type;
+	uint32_t dev_id;
+	uint32_t hwpt_id;
+	uint32_t out_viommu_id;
+	uint32_t data_len;
+	uint32_t reserved;
+	uint64_t data_uptr;
+};
+#define IOMMU_VIOMMU_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_BASE + 0x10)
 
 /* Maps of files belong to the caller from then on. */
 struct iommu_ioas_change_process {
@@ -192,6 +230,9 @@ struct iommu_ioas_noiommu_get_pa {
 _Static_assert(sizeof(struct iommu_destroy) == 8, "kernel layout");
 _Static_assert(sizeof(struct iommu_ioas_alloc) == 12, "kernel layout");
 _Static_assert(sizeof(struct iommu_option) == 24, "kernel layout");
+_Static_assert(sizeof(struct iommu_hw_info) == 40, "kernel layout");
+_Static_assert(sizeof(struct iommu_hwpt_invalidate) == 32, "kernel layout");
+_Static_assert(sizeof(struct iommu_viommu_alloc) == 40, "kernel layout");
 _Static_assert(sizeof(struct iommu_ioas_change_process) == 8, "kernel layout");
 _Static_assert(sizeof(struct iommu_iova_range) == 16, "kernel layout");
 _Static_assert(sizeof(struct iommu_ioas_iova_ranges) == 32, "kernel layout");

@@ -28,8 +28,13 @@ static int get_bind(struct vfio_device_bind_iommufd *bind, void *arg)
 static int find_iommufd(const struct vfio_object *o, const struct vfio_device_bind_iommufd *bind,
 			struct vfio_object **iommufd)
 {
+	uint8_t token[16];
+
 	if (bind->iommufd < 0 || (bind->flags & ~VFIO_DEVICE_BIND_FLAG_TOKEN) || o->by_group)
 		return -EINVAL;
+	if (bind->flags &&
+	    dfd_copy_in(token, (const void *)(uintptr_t)bind->token_uuid_ptr, sizeof(token)))
+		return -EFAULT;
 	vfio_sweep();
 	if (vfio_is_open(VFIO_GROUP, o->mount->device, NULL))
 		return -EBUSY;
@@ -53,10 +58,14 @@ static int bind_iommufd(struct vfio_object *o, void *arg)
 		ret = find_iommufd(o, &bind, &iommufd);
 	if (ret)
 		return ret;
-	bind.out_devid = iommufd_next_id(iommufd);
+	ret = iommufd_bind(iommufd, &bind.out_devid);
+	if (ret)
+		return ret;
 	if (dfd_copy_out((char *)arg + offsetof(struct vfio_device_bind_iommufd, out_devid),
-			 &bind.out_devid, sizeof(bind.out_devid)))
+			 &bind.out_devid, sizeof(bind.out_devid))) {
+		iommufd_unbind(iommufd, bind.out_devid);
 		return -EFAULT;
+	}
 	vfio_hold(o, iommufd);
 	o->devid = bind.out_devid;
 	o->bound = true;
@@ -65,33 +74,17 @@ static int bind_iommufd(struct vfio_object *o, void *arg)
 
 /* ---- attaching ---- */
 
-static void detach(struct vfio_object *o)
+/* The iommufd that a device is in, by itself or by its group; NULL for one in a container. */
+static struct vfio_object *iommufd_of(const struct vfio_object *o)
 {
-	if (o->attached)
-		shim_space_detach(o->attached, o->mount);
-	o->attached = NULL;
-}
+	struct vfio_object *parent = o->by_group ? o->parent->parent : o->parent;
 
-static int replace(struct vfio_object *o, struct shim_space *space)
-{
-	struct shim_space *old = o->attached;
-	int ret;
-
-	if (old == space)
-		return 0;
-	detach(o);
-	ret = shim_space_attach(space, o->mount);
-	if (!ret)
-		o->attached = space;
-	else if (old && !shim_space_attach(old, o->mount))
-		o->attached = old;
-	return ret;
+	return parent && parent->kind == VFIO_IOMMUFD ? parent : NULL;
 }
 
 static int attach_pt(struct vfio_object *o, void *arg)
 {
 	struct vfio_device_attach_iommufd_pt attach = { 0 };
-	struct shim_space *space;
 	int ret = vfio_get(&attach, arg, VFIO_DEVICE_ATTACH_SIZE);
 
 	if (ret)
@@ -99,14 +92,10 @@ static int attach_pt(struct vfio_object *o, void *arg)
 	if (attach.flags & ~VFIO_DEVICE_ATTACH_PASID)
 		return -EINVAL;
 	if (attach.flags)
-		return attach.argsz < sizeof(attach) ? -EINVAL : -EOPNOTSUPP;
-	space = iommufd_space(o->parent, attach.pt_id, &ret);
-	if (!space)
-		return ret;
-	ret = replace(o, space);
+		return -EINVAL;
+	ret = iommufd_attach(o->parent, o, &attach.pt_id);
 	if (ret)
 		return ret;
-	attach.pt_id = iommufd_attached(o->parent, space);
 	return dfd_copy_out((char *)arg + offsetof(struct vfio_device_attach_iommufd_pt, pt_id),
 			    &attach.pt_id, sizeof(attach.pt_id));
 }
@@ -120,9 +109,10 @@ static int detach_pt(struct vfio_object *o, void *arg)
 		return ret;
 	if (arg_in.flags & ~VFIO_DEVICE_DETACH_PASID)
 		return -EINVAL;
+	/* No device here is attached for one PASID. */
 	if (arg_in.flags)
-		return arg_in.argsz < sizeof(arg_in) ? -EINVAL : -EOPNOTSUPP;
-	detach(o);
+		return arg_in.argsz < sizeof(arg_in) ? -EINVAL : 0;
+	iommufd_detach(o->parent, o);
 	return 0;
 }
 
@@ -145,11 +135,19 @@ int cdev_ioctl(struct vfio_object *o, uint32_t request, void *arg)
 
 void cdev_release(struct vfio_object *o)
 {
+	struct vfio_object *iommufd;
+
 	if (!o->bound || vfio_is_open(VFIO_DEVICE, o->mount, o))
 		return;
 	if (!shim_lock(o->mount)) {
 		shim_released(o->mount);
 		shim_unlock(o->mount);
 	}
-	detach(o);
+	iommufd = iommufd_of(o);
+	if (iommufd) {
+		iommufd_detach(iommufd, o);
+		iommufd_unbind(iommufd, o->devid);
+	} else if (o->attached) {
+		shim_space_detach(o->attached, o->mount);
+	}
 }

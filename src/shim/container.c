@@ -30,7 +30,10 @@ static int set_iommu(struct vfio_object *o, uintptr_t type)
 		return -EINVAL;
 	o->space = calloc(1, sizeof(*o->space));
 	o->v2 = type == VFIO_TYPE1v2_IOMMU;
-	return o->space ? 0 : -ENOMEM;
+	if (!o->space)
+		return -ENOMEM;
+	o->space->tables = 1;
+	return 0;
 }
 
 int container_ioctl(struct vfio_object *o, uint32_t request, void *arg)

@@ -94,25 +94,48 @@ static int check_name(const struct shim_mount *m, const char *name)
 	return strspn(name + len, " ") == strlen(name + len) ? 0 : -EINVAL;
 }
 
+/* The first fd of a device attaches it, and the others go along. */
+static int attach(struct vfio_object *device, struct vfio_object *to)
+{
+	const struct vfio_object *first = vfio_in_use(device->mount);
+	uint32_t id;
+	int ret;
+
+	if (first) {
+		device->attached = first->attached;
+		device->hwpt = first->hwpt;
+		device->devid = first->devid;
+		return 0;
+	}
+	if (to->kind == VFIO_CONTAINER) {
+		device->attached = to->space;
+		return shim_space_attach(to->space, device->mount);
+	}
+	ret = iommufd_bind(to, &device->devid);
+	if (ret)
+		return ret;
+	id = iommufd_compat_id(to);
+	ret = iommufd_attach(to, device, &id);
+	if (ret)
+		iommufd_unbind(to, device->devid);
+	return ret;
+}
+
 static int open_device(struct vfio_object *o, struct shim_mount *m)
 {
-	struct shim_space *space = space_of(o);
-	bool first = !vfio_is_open(VFIO_DEVICE, m, NULL);
 	struct vfio_object *device = vfio_object_new(VFIO_DEVICE, m);
 	int ret;
 
 	if (!device)
 		return -ENOMEM;
 	device->by_group = true;
-	device->bound = true;
-	vfio_hold(device, o);
-	ret = first ? shim_space_attach(space, m) : 0;
+	ret = attach(device, o->parent);
 	if (ret) {
-		vfio_hold(device, NULL);
 		device->kind = VFIO_FREE;
 		return ret;
 	}
-	device->attached = space;
+	device->bound = true;
+	vfio_hold(device, o);
 	return vfio_object_fd(device, O_RDWR | O_CLOEXEC);
 }
 

@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* /dev/iommu: address spaces under numbers, each independent of devices until one is attached. */
+/* /dev/iommu: its objects and its requests. See the theory of operation in iommufd.h. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "abi/iommufd.h"
 #include "abi/vfio.h"
-#include "shim/vfio.h"
+#include "shim/iommufd.h"
 #include "util/usermem.h"
-
-_Static_assert(IOMMU_IOAS_MAP_READABLE == DFD_DMA_READ << 2 &&
-		       IOMMU_IOAS_MAP_WRITEABLE == DFD_DMA_WRITE,
-	       "see map_prot()");
-
-/** struct iommufd - @compat: what requests of a container mean */
-struct iommufd {
-	struct shim_space *spaces;
-	struct shim_space *compat;
-	uint32_t last_id;
-};
 
 struct iommufd *iommufd_new(void)
 {
@@ -26,380 +15,208 @@ struct iommufd *iommufd_new(void)
 
 void iommufd_release(struct vfio_object *o)
 {
-	struct shim_space *next;
+	struct iommufd_object *next;
 
-	for (struct shim_space *s = o->iommufd->spaces; s; s = next) {
-		next = s->next;
-		shim_space_free(s);
+	for (struct iommufd_object *obj = o->iommufd->objects; obj; obj = next) {
+		next = obj->next;
+		shim_space_free(obj->space);
+		free(obj);
 	}
 	free(o->iommufd);
 }
 
-uint32_t iommufd_next_id(const struct vfio_object *o)
+/* ---- objects ---- */
+
+struct iommufd_object *iommufd_any(const struct iommufd *f, uint32_t id)
 {
-	return ++o->iommufd->last_id;
+	struct iommufd_object *obj = f->objects;
+
+	while (obj && obj->id != id)
+		obj = obj->next;
+	return obj;
 }
 
-static struct shim_space *find(const struct iommufd *f, uint32_t id)
+struct iommufd_object *iommufd_find(const struct iommufd *f, uint32_t id, enum iommufd_type type)
 {
-	struct shim_space *s = f->spaces;
+	struct iommufd_object *obj = iommufd_any(f, id);
 
-	while (s && s->id != id)
-		s = s->next;
-	return s;
+	return obj && obj->type == type ? obj : NULL;
 }
 
-static struct shim_space *add(struct vfio_object *o)
+struct iommufd_object *iommufd_add(struct iommufd *f, enum iommufd_type type)
 {
-	struct shim_space *s = calloc(1, sizeof(*s));
+	struct iommufd_object **at = &f->objects, *obj = calloc(1, sizeof(*obj));
 
-	if (!s)
+	if (!obj)
 		return NULL;
-	s->id = iommufd_next_id(o);
-	s->next = o->iommufd->spaces;
-	o->iommufd->spaces = s;
-	return s;
+	obj->type = type;
+	for (obj->id = 1; *at && (*at)->id == obj->id; at = &(*at)->next)
+		obj->id++;
+	obj->next = *at;
+	*at = obj;
+	return obj;
 }
 
-struct shim_space *iommufd_compat(const struct vfio_object *o)
+void iommufd_remove(struct iommufd *f, struct iommufd_object *obj)
 {
-	return o->iommufd->compat;
-}
+	struct iommufd_object **at = &f->objects;
 
-int iommufd_make_compat(struct vfio_object *o)
-{
-	if (!o->iommufd->compat)
-		o->iommufd->compat = add(o);
-	return o->iommufd->compat ? 0 : -ENOMEM;
-}
-
-/* A device attaches to an address space, or to what an earlier attach has said. */
-struct shim_space *iommufd_space(const struct vfio_object *o, uint32_t id, int *why)
-{
-	struct shim_space *s = o->iommufd->spaces;
-
-	while (s && s->id != id && (s->attach_id != id || !s->num_devices))
-		s = s->next;
-	*why = s ? 0 : -ENOENT;
-	return s;
-}
-
-uint32_t iommufd_attached(const struct vfio_object *o, const struct shim_space *space)
-{
-	struct shim_space *s = find(o->iommufd, space->id);
-
-	if (!s->attach_id || s->num_devices == 1)
-		s->attach_id = iommufd_next_id(o);
-	return s->attach_id;
-}
-
-/* ---- address spaces ---- */
-
-static int ioas_alloc(struct vfio_object *o, void *arg)
-{
-	struct iommu_ioas_alloc *a = arg;
-	const struct shim_space *s;
-
-	if (a->flags)
-		return -EOPNOTSUPP;
-	s = add(o);
-	a->out_ioas_id = s ? s->id : 0;
-	return s ? 0 : -ENOMEM;
+	while (*at != obj)
+		at = &(*at)->next;
+	*at = obj->next;
+	if (f->compat == obj)
+		f->compat = NULL;
+	if (obj->ioas) {
+		obj->ioas->space->tables--;
+		obj->ioas->users--;
+	}
+	shim_space_free(obj->space);
+	free(obj);
 }
 
 static int destroy(struct vfio_object *o, void *arg)
 {
 	const struct iommu_destroy *a = arg;
-	struct shim_space **at = &o->iommufd->spaces, *s;
+	struct iommufd_object *obj = iommufd_any(o->iommufd, a->id);
 
-	for (; (s = *at); at = &s->next) {
-		if (s->num_devices && s->attach_id == a->id)
-			return -EBUSY;
-		if (s->id == a->id)
-			break;
-	}
-	if (!s)
+	if (!obj)
 		return -ENOENT;
-	if (s->num_devices)
+	if (obj->users)
 		return -EBUSY;
-	*at = s->next;
-	if (o->iommufd->compat == s)
-		o->iommufd->compat = NULL;
-	shim_space_free(s);
+	iommufd_remove(o->iommufd, obj);
 	return 0;
 }
 
-/* Without devices every address goes. */
-static int iova_ranges(struct vfio_object *o, void *arg)
+static int option(struct vfio_object *o, void *arg)
 {
-	static const struct dfd_iova all = { 0, UINT64_MAX };
-	struct iommu_ioas_iova_ranges *a = arg;
-	const struct shim_space *s = find(o->iommufd, a->ioas_id);
-	const struct dfd_iova *ranges = s && s->num_devices ? shim_space_ranges : &all;
-	uint32_t count = s && s->num_devices ? SPACE_NUM_RANGES : 1, room = a->num_iovas;
+	struct iommu_option *a = arg;
 
 	if (a->reserved)
 		return -EOPNOTSUPP;
-	if (!s)
-		return -ENOENT;
-	if (dfd_copy_out((void *)(uintptr_t)a->allowed_iovas, ranges,
-			 (room < count ? room : count) * sizeof(*ranges)))
-		return -EFAULT;
-	a->num_iovas = count;
-	a->out_iova_alignment = SPACE_PAGE;
-	return count > room ? -EMSGSIZE : 0;
-}
-
-_Static_assert(sizeof(struct dfd_iova) == sizeof(struct iommu_iova_range), "copied as they are");
-
-static int check_allowed(const struct shim_space *s, const struct dfd_iova *list, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		if (list[i].start >= list[i].last)
-			return -EINVAL;
-		for (uint32_t j = 0; j < i; j++) {
-			if (list[i].start <= list[j].last && list[j].start <= list[i].last)
-				return -EINVAL;
-		}
-		if (s->num_devices && !shim_space_in_ranges(list[i].start, list[i].last))
-			return -EADDRINUSE;
+	if (a->option_id == IOMMU_OPTION_HUGE_PAGES)
+		return ioas_option(o, arg);
+	if (a->option_id != IOMMU_OPTION_RLIMIT_MODE || a->object_id)
+		return -EOPNOTSUPP;
+	if (a->op == IOMMU_OPTION_OP_GET) {
+		a->val64 = o->iommufd->by_process;
+		return 0;
 	}
+	if (a->op != IOMMU_OPTION_OP_SET)
+		return -EOPNOTSUPP;
+	if (o->iommufd->objects)
+		return -EBUSY;
+	/* Nothing is pinned here, so nothing is counted. */
+	o->iommufd->by_process = a->val64 == 1;
+	return a->val64 > 1 ? -EINVAL : 0;
+}
+
+/* ---- devices ---- */
+
+int iommufd_bind(struct vfio_object *o, uint32_t *id)
+{
+	struct iommufd_object *obj = iommufd_add(o->iommufd, IOMMUFD_DEVICE);
+
+	if (!obj)
+		return -ENOMEM;
+	obj->users = 1;
+	*id = obj->id;
 	return 0;
 }
 
-static int allow_iovas(struct vfio_object *o, void *arg)
+void iommufd_unbind(struct vfio_object *o, uint32_t id)
 {
-	const struct iommu_ioas_allow_iovas *a = arg;
-	struct shim_space *s = find(o->iommufd, a->ioas_id);
-	struct dfd_iova *list;
-	int ret = 0;
+	iommufd_remove(o->iommufd, iommufd_find(o->iommufd, id, IOMMUFD_DEVICE));
+}
 
-	if (a->reserved)
-		return -EOPNOTSUPP;
-	if (!s)
+/* The page tables that an earlier attach to an address space has made. */
+static struct iommufd_object *automatic_tables(const struct iommufd *f,
+					       const struct iommufd_object *ioas)
+{
+	struct iommufd_object *obj = f->objects;
+
+	while (obj && (!obj->automatic || obj->ioas != ioas))
+		obj = obj->next;
+	return obj;
+}
+
+static void put_tables(struct iommufd *f, struct iommufd_object *hwpt)
+{
+	if (!hwpt->users && hwpt->automatic)
+		iommufd_remove(f, hwpt);
+}
+
+/* What an id means to attach to, with page tables. */
+static int find_tables(struct iommufd *f, uint32_t id, struct iommufd_object **out)
+{
+	struct iommufd_object *obj = iommufd_any(f, id);
+	int ret;
+
+	if (!obj)
 		return -ENOENT;
-	if (a->num_iovas > SPACE_MAX_MAPS)
-		return -ENOMEM;
-	list = calloc(a->num_iovas + (size_t)1, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	if (a->num_iovas)
-		ret = dfd_copy_in(list, (const void *)(uintptr_t)a->allowed_iovas,
-				  a->num_iovas * sizeof(*list));
+	if (obj->type == IOMMUFD_DEVICE)
+		return -EINVAL;
+	*out = obj->type == IOMMUFD_HWPT ? obj : automatic_tables(f, obj);
+	if (*out)
+		return 0;
+	ret = shim_space_check(obj->space);
 	if (!ret)
-		ret = check_allowed(s, list, a->num_iovas);
-	if (ret) {
-		free(list);
-		return ret;
-	}
-	free(s->allowed);
-	s->allowed = list;
-	s->num_allowed = a->num_iovas;
-	return 0;
-}
-
-/* ---- maps ---- */
-
-static uint32_t map_prot(uint32_t flags)
-{
-	return (flags & IOMMU_IOAS_MAP_WRITEABLE) | (flags & IOMMU_IOAS_MAP_READABLE) >> 2;
-}
-
-/* Of a size, up to the size of a large page, the alignment that lets the IOMMU use large ones. */
-static uint64_t alignment(uint64_t size)
-{
-	uint64_t align = SPACE_PAGE;
-
-	while (align < size && align < UINT64_C(1) << 21)
-		align <<= 1;
-	return align;
-}
-
-static int choose(struct shim_space *s, uint64_t size, uint64_t *iova)
-{
-	static const struct dfd_iova all = { SPACE_PAGE, UINT64_MAX };
-	const struct dfd_iova *in = s->num_allowed ? s->allowed : shim_space_ranges;
-	uint32_t count = s->num_allowed ? s->num_allowed : SPACE_NUM_RANGES;
-	int ret = -ENOSPC;
-
-	if (!s->num_allowed && !s->num_devices) {
-		in = &all;
-		count = 1;
-	}
-	for (uint32_t i = 0; i < count && ret; i++)
-		ret = dfd_iovamap_gap(&s->maps, in[i].start ? in[i].start : SPACE_PAGE, in[i].last,
-				      size, alignment(size), iova);
+		ret = hwpt_new(f, obj, out);
+	if (!ret)
+		(*out)->automatic = true;
 	return ret;
 }
 
-static int check_place(const struct shim_space *s, uint64_t iova, uint64_t size)
+void iommufd_detach(struct vfio_object *iommufd, struct vfio_object *device)
 {
-	const struct dfd_iova *there;
+	struct iommufd_object *hwpt = device->hwpt;
 
-	if (iova & (SPACE_PAGE - 1))
-		return -EINVAL;
-	if (size - 1 > UINT64_MAX - iova)
-		return -EOVERFLOW;
-	if (s->num_devices && !shim_space_in_ranges(iova, iova + (size - 1)))
-		return -EINVAL;
-	there = dfd_iovamap_next(&s->maps, iova);
-	return there && there->start <= iova + (size - 1) ? -EEXIST : 0;
+	if (!hwpt)
+		return;
+	shim_space_detach(hwpt->ioas->space, device->mount);
+	hwpt->users--;
+	put_tables(iommufd->iommufd, hwpt);
+	device->hwpt = NULL;
+	device->attached = NULL;
 }
 
-static int map_at(struct shim_space *s, uint32_t flags, uint64_t vaddr, uint64_t size,
-		  uint64_t *iova)
+/* From one address space to another; back to the old one if that does not work. */
+static int move(struct vfio_object *device, struct shim_space *to)
 {
-	int ret;
+	struct shim_space *from = device->attached;
+	int ret = shim_space_check(to);
 
-	if (!size || (size & (SPACE_PAGE - 1)) || (vaddr & (SPACE_PAGE - 1)))
-		return -EINVAL;
-	if (size - 1 > UINT64_MAX - vaddr)
-		return -EOVERFLOW;
-	ret = flags & IOMMU_IOAS_MAP_FIXED_IOVA ? check_place(s, *iova, size)
-						: choose(s, size, iova);
-	return ret ? ret : shim_space_map(s, *iova, vaddr, size, map_prot(flags));
+	if (ret || from == to)
+		return ret;
+	if (from)
+		shim_space_detach(from, device->mount);
+	ret = shim_space_attach(to, device->mount);
+	if (ret && from)
+		(void)shim_space_attach(from, device->mount);
+	return ret;
 }
 
-static int check_flags(uint32_t flags, uint64_t iova, uint64_t length)
+int iommufd_attach(struct vfio_object *iommufd, struct vfio_object *device, uint32_t *id)
 {
-	const uint32_t known =
-		IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE | IOMMU_IOAS_MAP_READABLE;
+	struct iommufd_object *old = device->hwpt, *hwpt;
+	struct iommufd *f = iommufd->iommufd;
+	int ret = find_tables(f, *id, &hwpt);
 
-	if (flags & ~known)
-		return -EOPNOTSUPP;
-	if (iova == UINT64_MAX || length == UINT64_MAX)
-		return -EOVERFLOW;
-	return flags & ~IOMMU_IOAS_MAP_FIXED_IOVA ? 0 : -EINVAL;
-}
-
-static int ioas_map(struct vfio_object *o, void *arg)
-{
-	struct iommu_ioas_map *a = arg;
-	struct shim_space *s = find(o->iommufd, a->ioas_id);
-	int ret = a->reserved ? -EOPNOTSUPP : check_flags(a->flags, a->iova, a->length);
-
-	if (!ret && !s)
-		ret = -ENOENT;
-	return ret ? ret : map_at(s, a->flags, a->user_va, a->length, &a->iova);
-}
-
-static int ioas_copy(struct vfio_object *o, void *arg)
-{
-	struct iommu_ioas_copy *a = arg;
-	const struct shim_space *from = find(o->iommufd, a->src_ioas_id);
-	struct shim_space *to = find(o->iommufd, a->dst_ioas_id);
-	const struct space_map *map;
-	int ret = check_flags(a->flags, a->dst_iova, a->length);
-
-	if (!ret && a->src_iova == UINT64_MAX)
-		ret = -EOVERFLOW;
-	if (!ret && (!from || !to))
-		ret = -ENOENT;
 	if (ret)
 		return ret;
-	if (!a->length)
-		return -EINVAL;
-	map = (const struct space_map *)dfd_iovamap_find(&from->maps, a->src_iova);
-	if (!map || a->length - 1 > map->range.last - a->src_iova)
-		return -ENOENT;
-	if ((map_prot(a->flags) & DFD_DMA_WRITE) && !(map->prot & DFD_DMA_WRITE))
-		return -EPERM;
-	return map_at(to, a->flags, map->vaddr + (a->src_iova - map->range.start), a->length,
-		      &a->dst_iova);
-}
-
-static int ioas_unmap(struct vfio_object *o, void *arg)
-{
-	struct iommu_ioas_unmap *a = arg;
-	struct shim_space *s = find(o->iommufd, a->ioas_id);
-	uint64_t last;
-
-	if (!s)
-		return -ENOENT;
-	if (!a->iova && a->length == UINT64_MAX) {
-		a->length = shim_space_unmap(s, 0, UINT64_MAX);
-		return 0;
+	ret = move(device, hwpt->ioas->space);
+	if (ret) {
+		put_tables(f, hwpt);
+		return ret;
 	}
-	if (a->iova == UINT64_MAX || a->length == UINT64_MAX)
-		return -EOVERFLOW;
-	if (!a->length)
-		return -EINVAL;
-	if (a->length - 1 > UINT64_MAX - a->iova)
-		return -EOVERFLOW;
-	last = a->iova + (a->length - 1);
-	if (dfd_iovamap_cuts(&s->maps, a->iova, last))
-		return -ENOENT;
-	a->length = shim_space_unmap(s, a->iova, last);
-	return a->length ? 0 : -ENOENT;
-}
-
-/* ---- in a container's place ---- */
-
-static int vfio_ioas(struct vfio_object *o, void *arg)
-{
-	struct iommu_vfio_ioas *a = arg;
-	struct shim_space *s;
-
-	if (a->reserved)
-		return -EOPNOTSUPP;
-	switch (a->op) {
-	case IOMMU_VFIO_IOAS_GET:
-		if (!o->iommufd->compat)
-			return -ENODEV;
-		a->ioas_id = o->iommufd->compat->id;
-		return 0;
-	case IOMMU_VFIO_IOAS_SET:
-		s = find(o->iommufd, a->ioas_id);
-		if (s)
-			o->iommufd->compat = s;
-		return s ? 0 : -ENOENT;
-	case IOMMU_VFIO_IOAS_CLEAR:
-		o->iommufd->compat = NULL;
-		return 0;
-	default:
-		return -EOPNOTSUPP;
+	*id = hwpt->id;
+	hwpt->users++;
+	device->hwpt = hwpt;
+	device->attached = hwpt->ioas->space;
+	if (old) {
+		old->users--;
+		put_tables(f, old);
 	}
-}
-
-static int compat_extension(const struct iommufd *f, uintptr_t extension)
-{
-	switch (extension) {
-	case VFIO_TYPE1_IOMMU:
-	case VFIO_TYPE1v2_IOMMU:
-	case VFIO_UNMAP_ALL:
-		return 1;
-	case VFIO_DMA_CC_IOMMU:
-		return f->compat ? 1 : -ENODEV;
-	default:
-		return 0;
-	}
-}
-
-static int compat_ioctl(const struct iommufd *f, uint32_t request, void *arg)
-{
-	uintptr_t type = (uintptr_t)arg;
-
-	switch (request) {
-	case VFIO_GET_API_VERSION:
-		return VFIO_API_VERSION;
-	case VFIO_CHECK_EXTENSION:
-		return compat_extension(f, type);
-	case VFIO_SET_IOMMU:
-	case VFIO_IOMMU_GET_INFO:
-	case VFIO_IOMMU_MAP_DMA:
-	case VFIO_IOMMU_UNMAP_DMA:
-		break;
-	default:
-		return -ENOTTY;
-	}
-	if (!f->compat)
-		return -ENODEV;
-	if (request == VFIO_SET_IOMMU)
-		return type == VFIO_TYPE1_IOMMU || type == VFIO_TYPE1v2_IOMMU ? 0 : -EINVAL;
-	if (request == VFIO_IOMMU_GET_INFO)
-		return type1_get_info(f->compat, arg);
-	return request == VFIO_IOMMU_MAP_DMA ? type1_map(f->compat, arg)
-					     : type1_unmap(f->compat, true, arg);
+	return 0;
 }
 
 /* ---- dispatch ---- */
@@ -412,16 +229,25 @@ static const struct call {
 } calls[] = {
 	{ IOMMU_DESTROY, sizeof(struct iommu_destroy), 8, destroy },
 	{ IOMMU_IOAS_ALLOC, sizeof(struct iommu_ioas_alloc), 12, ioas_alloc },
-	{ IOMMU_IOAS_ALLOW_IOVAS, sizeof(struct iommu_ioas_allow_iovas), 24, allow_iovas },
+	{ IOMMU_IOAS_ALLOW_IOVAS, sizeof(struct iommu_ioas_allow_iovas), 24, ioas_allow_iovas },
 	{ IOMMU_IOAS_COPY, sizeof(struct iommu_ioas_copy), 40, ioas_copy },
-	{ IOMMU_IOAS_IOVA_RANGES, sizeof(struct iommu_ioas_iova_ranges), 32, iova_ranges },
+	{ IOMMU_IOAS_IOVA_RANGES, sizeof(struct iommu_ioas_iova_ranges), 32, ioas_iova_ranges },
 	{ IOMMU_IOAS_MAP, sizeof(struct iommu_ioas_map), 40, ioas_map },
 	{ IOMMU_IOAS_UNMAP, sizeof(struct iommu_ioas_unmap), 24, ioas_unmap },
-	{ IOMMU_VFIO_IOAS, sizeof(struct iommu_vfio_ioas), 12, vfio_ioas },
+	{ IOMMU_OPTION, sizeof(struct iommu_option), 24, option },
+	{ IOMMU_VFIO_IOAS, sizeof(struct iommu_vfio_ioas), 12, compat_vfio_ioas },
+	{ IOMMU_HWPT_ALLOC, sizeof(struct iommu_hwpt_alloc), 24, hwpt_alloc },
+	{ IOMMU_GET_HW_INFO, sizeof(struct iommu_hw_info), 32, hwpt_hw_info },
+	{ IOMMU_HWPT_SET_DIRTY_TRACKING, sizeof(struct iommu_hwpt_set_dirty_tracking), 16,
+	  hwpt_set_dirty_tracking },
+	{ IOMMU_HWPT_GET_DIRTY_BITMAP, sizeof(struct iommu_hwpt_get_dirty_bitmap), 48,
+	  hwpt_get_dirty_bitmap },
+	{ IOMMU_HWPT_INVALIDATE, sizeof(struct iommu_hwpt_invalidate), 32, hwpt_invalidate },
+	{ IOMMU_VIOMMU_ALLOC, sizeof(struct iommu_viommu_alloc), 24, hwpt_viommu_alloc },
 };
 
 /* The largest of all arguments. */
-#define MAX_ARGUMENT 40
+#define MAX_ARGUMENT 48
 
 static int handle(struct vfio_object *o, const struct call *c, void *user)
 {
@@ -430,14 +256,15 @@ static int handle(struct vfio_object *o, const struct call *c, void *user)
 		uint64_t aligned;
 		uint8_t bytes[MAX_ARGUMENT];
 	} arg = { 0 };
-	uint32_t size;
+	uint32_t size, known;
 	int ret;
 
 	if (dfd_copy_in(&size, user, sizeof(size)))
 		return -EFAULT;
 	if (size < c->minsz)
 		return -EINVAL;
-	if (dfd_copy_in(&arg, user, c->size))
+	known = size < c->size ? size : c->size;
+	if (dfd_copy_in(&arg, user, known))
 		return -EFAULT;
 	ret = vfio_check_tail(user, c->size, size);
 	if (!ret)
@@ -445,7 +272,7 @@ static int handle(struct vfio_object *o, const struct call *c, void *user)
 	/* How many there are is said with this error, too. */
 	if (ret && ret != -EMSGSIZE)
 		return ret;
-	return dfd_copy_out(user, &arg, c->size) ? -EFAULT : ret;
+	return dfd_copy_out(user, &arg, known) ? -EFAULT : ret;
 }
 
 int iommufd_ioctl(struct vfio_object *o, uint32_t request, void *arg)

@@ -30,6 +30,26 @@ bool shim_space_in_ranges(uint64_t first, uint64_t last)
 	return false;
 }
 
+uint32_t shim_space_usable(const struct shim_space *s, const struct dfd_iova **list)
+{
+	static const struct dfd_iova all = { 0, UINT64_MAX }, translated = { 0, 0xffffffffffff };
+
+	*list = s->num_devices ? shim_space_ranges : s->tables ? &translated : &all;
+	return s->num_devices ? SPACE_NUM_RANGES : 1;
+}
+
+bool shim_space_has(const struct shim_space *s, uint64_t first, uint64_t last)
+{
+	const struct dfd_iova *list;
+	uint32_t count = shim_space_usable(s, &list);
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (first >= list[i].start && last <= list[i].last)
+			return true;
+	}
+	return false;
+}
+
 /* ---- the memory, as a device reaches it ---- */
 
 static int map_read(void *ctx, uint64_t offset, size_t len, struct dfd_dma_token token)
@@ -148,8 +168,7 @@ int shim_space_attach(struct shim_space *s, struct shim_mount *m)
 	int ret = s->num_devices == SHIM_MAX_DEVICES ? -ENOMEM : 0;
 
 	for (struct space_map *map = first_map(s, 0); map && !ret; map = next_map(s, map))
-		ret = shim_space_in_ranges(map->range.start, map->range.last) ? device_map(m, map)
-									      : -EINVAL;
+		ret = device_map(m, map);
 	if (!ret)
 		s->devices[s->num_devices++] = m;
 	else
@@ -171,6 +190,57 @@ void shim_space_detach(struct shim_space *s, struct shim_mount *m)
 		device_unmap(m, map);
 }
 
+/* ---- page tables ---- */
+
+bool shim_space_aligned(const struct shim_space *s)
+{
+	for (const struct space_map *map = first_map(s, 0); map; map = next_map(s, map)) {
+		if ((map->range.start | (map->range.last + 1) | map->vaddr) & (SPACE_PAGE - 1))
+			return false;
+	}
+	return true;
+}
+
+int shim_space_check(const struct shim_space *s)
+{
+	for (const struct space_map *map = first_map(s, 0); map; map = next_map(s, map)) {
+		if (!shim_space_in_ranges(map->range.start, map->range.last))
+			return -EADDRINUSE;
+	}
+	for (uint32_t i = 0; i < s->num_allowed; i++) {
+		if (!shim_space_in_ranges(s->allowed[i].start, s->allowed[i].last))
+			return -EADDRINUSE;
+	}
+	return 0;
+}
+
+/* Registers of devices: type 1 maps them, and an iommufd cannot hold their pages. */
+static int pin(const struct shim_space *s, const struct space_map *map)
+{
+	uint64_t size = map->range.last - map->range.start + 1;
+
+	if (trap_any(map->vaddr, size))
+		return s->iommufd ? -EFAULT : 0;
+	return populate(map, size);
+}
+
+int shim_space_add_table(struct shim_space *s)
+{
+	const struct space_map *last = (const struct space_map *)first_map(s, 0);
+	int ret = 0;
+
+	if (!shim_space_aligned(s))
+		return -EADDRINUSE;
+	for (const struct space_map *map = last; map; map = next_map(s, map)) {
+		if (map->range.last > shim_space_ranges[SPACE_NUM_RANGES - 1].last)
+			return -EADDRINUSE;
+	}
+	for (const struct space_map *map = last; map && !ret && !s->tables; map = next_map(s, map))
+		ret = pin(s, map);
+	s->tables += !ret;
+	return ret;
+}
+
 /* ---- maps ---- */
 
 int shim_space_map(struct shim_space *s, uint64_t iova, uint64_t vaddr, uint64_t size,
@@ -188,11 +258,8 @@ int shim_space_map(struct shim_space *s, uint64_t iova, uint64_t vaddr, uint64_t
 		free(map);
 		return ret;
 	}
-	/* Registers of devices: type 1 maps them, and an iommufd cannot hold their pages. */
-	if (trap_any(vaddr, size))
-		ret = s->id ? -EFAULT : 0;
-	else
-		ret = populate(map, size);
+	if (s->tables)
+		ret = pin(s, map);
 	while (!ret && done < s->num_devices) {
 		ret = device_map(s->devices[done], map);
 		done += !ret;
@@ -204,6 +271,41 @@ int shim_space_map(struct shim_space *s, uint64_t iova, uint64_t vaddr, uint64_t
 	dfd_iovamap_remove(&s->maps, &map->range);
 	free(map);
 	return ret;
+}
+
+/* Half of a map that was cut; it is gone where that does not work. */
+static int put_half(struct shim_space *s, struct space_map *map)
+{
+	int ret = dfd_iovamap_add(&s->maps, &map->range);
+
+	if (ret) {
+		free(map);
+		return ret;
+	}
+	for (uint32_t i = 0; i < s->num_devices && !ret; i++)
+		ret = device_map(s->devices[i], map);
+	return ret;
+}
+
+int shim_space_cut(struct shim_space *s, uint64_t iova)
+{
+	struct space_map *map = (struct space_map *)dfd_iovamap_find(&s->maps, iova), *rest;
+	int ret;
+
+	if (!map || map->range.start == iova)
+		return 0;
+	rest = malloc(sizeof(*rest));
+	if (!rest)
+		return -ENOMEM;
+	*rest = *map;
+	rest->vaddr += iova - map->range.start;
+	rest->range.start = iova;
+	for (uint32_t i = 0; i < s->num_devices; i++)
+		device_unmap(s->devices[i], map);
+	dfd_iovamap_remove(&s->maps, &map->range);
+	map->range.last = iova - 1;
+	ret = put_half(s, rest);
+	return put_half(s, map) ? -ENOMEM : ret;
 }
 
 uint64_t shim_space_unmap(struct shim_space *s, uint64_t first, uint64_t last)

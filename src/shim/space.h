@@ -33,24 +33,43 @@ struct space_map {
 
 /**
  * struct shim_space - an address space
- * @id: in an iommufd
- * @attach_id: what devices see they are attached to
+ * @iommufd: it is one of an iommufd
+ * @tables: how many page tables have its maps; without any it is no more than a list
+ * @small_pages: of an iommufd: maps may be cut
+ * @allowed: of an iommufd: where places are chosen, in order
  * @dirty_tracking: of a container: it is asked what was written
  */
 struct shim_space {
 	struct dfd_iovamap maps;
 	struct shim_mount *devices[SHIM_MAX_DEVICES];
 	uint32_t num_devices;
-	uint32_t id;
-	uint32_t attach_id;
+	bool iommufd;
+	unsigned int tables;
+	bool small_pages;
 	struct dfd_iova *allowed;
 	uint32_t num_allowed;
 	bool dirty_tracking;
-	struct shim_space *next;
 };
 
-/** shim_space_attach() - let a device use it. Return: 0, -EINVAL where a map is out of its reach,
- * ... */
+/** shim_space_usable() - Return: how many ranges can be mapped, and the ranges in @list */
+uint32_t shim_space_usable(const struct shim_space *s, const struct dfd_iova **list);
+
+/** shim_space_has() - Return: true when @first to @last can be mapped */
+bool shim_space_has(const struct shim_space *s, uint64_t first, uint64_t last);
+
+/** shim_space_aligned() - Return: true when all maps are of whole pages */
+bool shim_space_aligned(const struct shim_space *s);
+
+/** shim_space_check() - may a device attach? Return: 0 or -EADDRINUSE */
+int shim_space_check(const struct shim_space *s);
+
+/** shim_space_add_table() - Return: 0, -EADDRINUSE, or -EFAULT for memory that is not there */
+int shim_space_add_table(struct shim_space *s);
+
+/** shim_space_cut() - no map goes on across @iova. Return: 0 or -ENOMEM, ... */
+int shim_space_cut(struct shim_space *s, uint64_t iova);
+
+/** shim_space_attach() - let a device use it. Return: 0, -ENOMEM, ... */
 int shim_space_attach(struct shim_space *s, struct shim_mount *m);
 void shim_space_detach(struct shim_space *s, struct shim_mount *m);
 

@@ -27,6 +27,7 @@ enum vfio_kind {
 };
 
 struct iommufd;
+struct iommufd_object;
 
 /**
  * struct vfio_object - one opening
@@ -41,6 +42,7 @@ struct iommufd;
  * @bound: of a device: its requests are answered
  * @devid: of a device: its number in the iommufd
  * @attached: of a device: the address space that it uses
+ * @hwpt: of a device in an iommufd: the page tables that it uses
  */
 struct vfio_object {
 	enum vfio_kind kind;
@@ -55,6 +57,7 @@ struct vfio_object {
 	bool bound;
 	uint32_t devid;
 	struct shim_space *attached;
+	struct iommufd_object *hwpt;
 };
 
 /* ---- object.c ---- */
@@ -131,14 +134,21 @@ struct iommufd *iommufd_new(void);
 void iommufd_release(struct vfio_object *o);
 /** iommufd_compat() - Return: the address space that requests of a container mean, or NULL */
 struct shim_space *iommufd_compat(const struct vfio_object *o);
+/** iommufd_compat_id() - Return: the id of that address space, which there has to be */
+uint32_t iommufd_compat_id(const struct vfio_object *o);
 /** iommufd_make_compat() - have such a one. Return: 0 or -ENOMEM */
 int iommufd_make_compat(struct vfio_object *o);
-/** iommufd_space() - Return: the address space of an id, or NULL with the errno in @why */
-struct shim_space *iommufd_space(const struct vfio_object *o, uint32_t id, int *why);
-/** iommufd_attached() - Return: the id of what a device is attached to, once it is */
-uint32_t iommufd_attached(const struct vfio_object *o, const struct shim_space *space);
-/** iommufd_next_id() - Return: an id that was not used before */
-uint32_t iommufd_next_id(const struct vfio_object *o);
+/** iommufd_bind() - a device is in the iommufd @o. Return: 0, with its @id there, or -ENOMEM */
+int iommufd_bind(struct vfio_object *o, uint32_t *id);
+void iommufd_unbind(struct vfio_object *o, uint32_t id);
+/**
+ * iommufd_attach() - a device uses an address space
+ * @id: of an address space or of page tables; receives the page tables
+ *
+ * Return: 0, -ENOENT, -EINVAL, or what keeps the maps from the device. It keeps what it had then.
+ */
+int iommufd_attach(struct vfio_object *iommufd, struct vfio_object *device, uint32_t *id);
+void iommufd_detach(struct vfio_object *iommufd, struct vfio_object *device);
 
 int cdev_ioctl(struct vfio_object *o, uint32_t request, void *arg);
 void cdev_release(struct vfio_object *o);

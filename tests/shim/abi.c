@@ -102,8 +102,11 @@ static void set_var(const char *name, uint64_t value, bool fd)
 		if (num_vars == MAX_VARS)
 			give_up("too many variables");
 		v = &vars[num_vars++];
+		v->fd = false;
 		snprintf(v->name, sizeof(v->name), "%s", name);
 	}
+	if (v->fd && (int)v->value >= 0)
+		close((int)v->value);
 	v->value = value;
 	v->fd = fd;
 }
@@ -468,9 +471,12 @@ static void do_open(char **words, const char *as)
 
 static void do_close(char **words, const char *as)
 {
+	struct var *v = find_var(words[1]);
+
 	(void)as;
 	tell_result(close(fd_of(words[1])));
-	set_var(words[1], UINT64_MAX, true);
+	if (v)
+		v->value = UINT64_MAX;
 }
 
 static void do_eventfd(char **words, const char *as)
