@@ -120,9 +120,10 @@ struct dfd_irq_set {
  * dfd_set_irqs() - mask, unmask, trigger or route interrupts to eventfds
  *
  * Return: 0; a positive number of vectors that are available where a kernel device cannot give as
- * many as asked; -EINVAL for a bad index, range, flag or fd, and when INTx, MSI and MSI-X would be
- * on together; -ENOTTY for an action that the index does not have; -EMFILE; -ENOMEM; -EOPNOTSUPP
- * for a device that is only described.
+ * many as asked; -EINVAL for a bad index, range or flag, for an fd that is no eventfd, and when
+ * INTx, MSI and MSI-X would be on together; -EBADF for an fd that is not open; -ENOTTY for an
+ * action that the index does not have; -EMFILE; -ENOMEM; -EOPNOTSUPP for a device that is only
+ * described.
  */
 int dfd_set_irqs(struct dfd_device *dev, const struct dfd_irq_set *set);
 

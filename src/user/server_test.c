@@ -57,7 +57,7 @@ static const struct dfd_device_ops counter_ops = { .size = sizeof(counter_ops),
 						   .region_write = count_write,
 						   .reset = count_reset };
 
-static struct dfd_device *counter_new(struct counter *n)
+static struct dfd_device *counter_new(struct counter *n, uint32_t flags)
 {
 	struct dfd_desc_builder *b = dfd_desc_builder_new(DFD_BUS_PCI);
 	const struct dfd_region bar = { .index = 0, .size = 4096 };
@@ -66,7 +66,7 @@ static struct dfd_device *counter_new(struct counter *n)
 	struct dfd_device *dev;
 
 	*n = (struct counter){ 0 };
-	dfd_desc_add_flags(b, DFD_DEVICE_RESET);
+	dfd_desc_add_flags(b, flags);
 	dfd_desc_add_region(b, &bar);
 	dfd_desc_add_region(b, &config);
 	assert_int_equal(dfd_desc_build(b, &desc, NULL), 0);
@@ -77,7 +77,7 @@ static struct dfd_device *counter_new(struct counter *n)
 
 /* ---- both ends ---- */
 
-/** struct rig - two devices that are served, and a client of the first */
+/** struct rig - two devices that are served, the second cannot be reset; a client of the first */
 struct rig {
 	char dir[32], paths[2][48];
 	struct counter counters[2];
@@ -130,7 +130,7 @@ static void rig_start(struct rig *g, bool with_ring)
 	assert_int_equal(dfd_server_new(&g->srv), 0);
 	for (int i = 0; i < 2; i++) {
 		snprintf(g->paths[i], sizeof(g->paths[i]), "%s/%d", g->dir, i);
-		g->devs[i] = counter_new(&g->counters[i]);
+		g->devs[i] = counter_new(&g->counters[i], i ? 0 : DFD_DEVICE_RESET);
 		assert_int_equal(dfd_server_add(g->srv, g->devs[i], g->paths[i], 0600, NULL), 0);
 	}
 	conn_init(&g->client, user_connect(g->paths[0]));
@@ -207,6 +207,27 @@ static void test_ring_behind_a_flood(void **state)
 	rig_stop(&g);
 }
 
+/* A device that cannot be reset is all the same as the next client is promised to find it. */
+static void test_left_without_reset(void **state)
+{
+	const uint8_t left[2] = { 4, 4 }; /* decode off, bus mastering on, INTx off */
+	uint8_t command[2];
+	struct rig g;
+	int client;
+
+	(void)state;
+	rig_start(&g, false);
+	client = user_connect(g.paths[1]);
+	turn(&g, 2);
+	assert_int_equal(dfd_region_write(g.devs[1], DFD_PCI_CONFIG, 4, left, 2), 2);
+	close(client);
+	turn(&g, 2);
+	assert_int_equal(dfd_region_read(g.devs[1], DFD_PCI_CONFIG, 4, command, 2), 2);
+	assert_int_equal(command[0] & 6, 2);
+	assert_int_equal(command[1], 0);
+	rig_stop(&g);
+}
+
 /* What could not be added is not polled, either. */
 static void test_added_twice(void **state)
 {
@@ -233,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_posted_and_gone),
 		cmocka_unit_test(test_ring_behind_a_flood),
+		cmocka_unit_test(test_left_without_reset),
 		cmocka_unit_test(test_added_twice),
 	};
 

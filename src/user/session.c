@@ -13,12 +13,15 @@
 #include <unistd.h>
 
 #include "device/device.h"
+#include "pci/config.h"
 #include "user/session_commands.h"
 
 /* Requests taken in one go, so that a flood does not keep others waiting. */
 #define BATCH 64
 /* Unknown requests in a row after which a client is none. */
 #define MAX_REFUSED 64
+
+#define COMMAND 4 /* of configuration space */
 
 static int answer(struct session *s, const struct user_header *call, const struct reply *r, int ret)
 {
@@ -195,14 +198,26 @@ static void irqs_off(struct dfd_device *dev)
 	}
 }
 
+/* As the next client is promised to find it: memory decode on, bus mastering off. */
+static void restore_command(struct dfd_device *dev)
+{
+	uint8_t command[2] = { 0 };
+
+	if (dfd_desc_bus(dfd_device_desc(dev)) != DFD_BUS_PCI)
+		return;
+	dfd_region_read(dev, DFD_PCI_CONFIG, COMMAND, command, sizeof(command));
+	command[0] = (uint8_t)((command[0] | DFD_PCI_COMMAND_MEMORY) & ~DFD_PCI_COMMAND_MASTER);
+	command[1] &= (uint8_t) ~(DFD_PCI_COMMAND_INTX_DISABLE >> 8);
+	dfd_region_write(dev, DFD_PCI_CONFIG, COMMAND, command, sizeof(command));
+}
+
 void session_end(struct session *s)
 {
 	struct dfd_device *dev = s->target->dev;
-	const uint16_t off = 0;
 
 	/* Stop DMA before the memory goes; what cannot be reset loses bus mastering at least. */
-	if (dfd_device_reset(dev) && dfd_desc_bus(dfd_device_desc(dev)) == DFD_BUS_PCI)
-		dfd_region_write(dev, DFD_PCI_CONFIG, 4, &off, sizeof(off));
+	if (dfd_device_reset(dev))
+		restore_command(dev);
 	session_dma_finish(s);
 	irqs_off(dev);
 	session_bells_finish(s);

@@ -38,7 +38,7 @@ int dfd_eventfd_dup(int fd)
 	int mine = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
 	if (mine < 0)
-		return errno == EBADF ? -EINVAL : -errno;
+		return -errno;
 	/* Look at the duplicate: another thread may have reused the number meanwhile. */
 	if (!dfd_is_eventfd(mine)) {
 		close(mine);

@@ -9,7 +9,8 @@
 /** dfd_is_eventfd() - Return: true when @fd is an open eventfd */
 bool dfd_is_eventfd(int fd);
 
-/** dfd_eventfd_dup() - Return: a close-on-exec duplicate, -EINVAL for no eventfd, -EMFILE */
+/** dfd_eventfd_dup() - Return: a close-on-exec duplicate, -EBADF, -EINVAL for no eventfd, -EMFILE
+ */
 int dfd_eventfd_dup(int fd);
 
 /**

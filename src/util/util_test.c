@@ -33,8 +33,8 @@ static void test_eventfds(void **state)
 	assert_false(dfd_is_eventfd(file));
 	assert_false(dfd_is_eventfd(-1));
 	assert_int_equal(dfd_eventfd_dup(file), -EINVAL);
-	assert_int_equal(dfd_eventfd_dup(-1), -EINVAL);
-	assert_int_equal(dfd_eventfd_dup(1 << 30), -EINVAL);
+	assert_int_equal(dfd_eventfd_dup(-1), -EBADF);
+	assert_int_equal(dfd_eventfd_dup(1 << 30), -EBADF);
 	mine = dfd_eventfd_dup(good);
 	assert_true(mine >= 0);
 	assert_int_equal(dfd_eventfd_take(good), 0);
