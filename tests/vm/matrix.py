@@ -2,19 +2,28 @@
 """One matrix of all that the boots have found: cases by sources of devices.
 
 vm-matrix judges the sources that it was given, boot by boot. What no boot alone can tell is here: an
-expected difference that none of them needed, a source that was never tried, two boots
+expected difference that none of them needed, a source or a case that was never tried, two boots
 that do not agree.
 """
 
 # In the order of the columns.
 SOURCES = {
     "model": "a model in the same process (model:edu)",
-    "user": "the same model, served by another process (user:)",
+    "modeldtb": "a UART of a device tree in the same process (model:pl011)",
+    "user": "the first of these, served by another process (user:)",
     "served": "an edu of the kernel's, served by another process",
     "group61": "an edu by its group and type 1, Linux 6.1",
+    "nvme61": "an NVMe controller, likewise",
+    "slot61": "one of two functions of a slot, likewise",
     "group": "an edu by its group and type 1, Linux 7.3",
     "cdev": "an edu by its own file and an iommufd, Linux 7.3",
     "compat": "an edu by its group, an iommufd plays the container",
+    "nvmemodel": "an NVMe controller in the same process (model:nvme)",
+    "nvmegroup": "an NVMe controller by its group, Linux 7.3",
+    "nvme": "an NVMe controller by its own file, Linux 7.3",
+    "slotgroup": "one of two functions of a slot by its group, both of them ours",
+    "slot": "the same by its own file",
+    "foreign": "the same, while the other function is not ours",
     "noiommu": "an edu by its own file, without an IOMMU",
     "noiommugroup": "an edu by its group, without an IOMMU",
     "platform": "a PL031 clock of a device tree by its group (arm64)",
@@ -79,6 +88,10 @@ class Matrix:
         for case, source in self.entries:
             if source not in there:
                 yield f"{case} {source}: a difference is expected, and the source was never tried"
+        for case in self.expected:
+            tried = {answer for (c, _), answer in self.answers.items() if c == case}
+            if tried <= {NONE, LEFT_OUT}:
+                yield f"{case}: no source has anything to try it on"
 
     def text(self):
         """Cases as rows, sources as columns, and what all of it means."""

@@ -79,6 +79,12 @@ class Merge(unittest.TestCase):
         self.assertEqual(self.problems(CELLS + ["dma model EIO ok"]),
                          ["dma: two programs do not expect the same"])
 
+    def test_case_that_nobody_could_try(self):
+        cells = ["low model ok none", "low group ok none", "low cdev ok -"]
+        self.assertEqual(self.problems(CELLS + cells),
+                         ["low: no source has anything to try it on"])
+        self.assertEqual(self.problems(CELLS + cells, whole=False), [])
+
     def test_text(self):
         cells = CELLS + ["last group not_offered a_b", "last cdev not_offered -"]
         self.assertEqual(build(cells).text(), """\

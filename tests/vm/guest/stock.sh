@@ -194,7 +194,6 @@ unbound
 no_iommu
 other_driver
 edu_checks $edu
-check matrix matrix group61=pci:$edu
 not_viable
 busy
 permission

@@ -92,14 +92,26 @@ hot_reset() { # WAY
 	unbind $two
 }
 
+# Two functions of a slot, both ours and not.
+slot_matrices() {
+	bind $one vfio-pci
+	bind $two vfio-pci
+	check slot-matrix matrix slotgroup="pci:$one?via=group" slot="pci:$one?via=cdev"
+	unbind $two
+	check foreign-matrix matrix foreign="pci:$one?via=cdev"
+}
+
 # The model in this process and in another one, and the device of the kernel, too.
 matrices() {
+	truncate -s 1M /tmp/nvme.img
 	devfd serve model:edu --socket /tmp/model.sock &
 	devfd serve "pci:$one" --socket /tmp/real.sock &
 	wait_for test -S /tmp/model.sock
 	wait_for test -S /tmp/real.sock
-	matrix model=model:edu user=user:/tmp/model.sock served=user:/tmp/real.sock \
-		group="pci:$edu?via=group" cdev="pci:$edu?via=cdev"
+	matrix model=model:edu modeldtb=model:pl011 user=user:/tmp/model.sock served=user:/tmp/real.sock \
+		group="pci:$edu?via=group" cdev="pci:$edu?via=cdev" \
+		nvmemodel=model:nvme,image=/tmp/nvme.img nvmegroup="pci:$nvme?via=group" \
+		nvme="pci:$nvme?via=cdev"
 }
 
 ls -l /dev/vfio /dev/vfio/devices /dev/iommu
@@ -113,7 +125,6 @@ peer
 compat
 hot_reset group
 hot_reset cdev
-bind $one vfio-pci
-unbind $two
+slot_matrices
 check matrix matrices
 . /faults.sh
