@@ -27,22 +27,33 @@
 #include "shim/env.h"
 #include "tool.h"
 
+/* A function of PCI Express has all of it, others the first 256 bytes. */
 #define CONFIG_SIZE 4096
 
-/* Flags of a line of `resource`. */
-#define RESOURCE_IO	UINT64_C(0x40101)
-#define RESOURCE_MEMORY UINT64_C(0x40200)
-#define RESOURCE_ROM	UINT64_C(0x46200)
+/* The first BAR in configuration space, and bits of each that is memory. */
+#define BAR0		 0x10
+#define BAR_64		 0x4
+#define BAR_PREFETCHABLE 0x8
+
+/* Flags of a line of `resource`; those of a BAR have its lowest bits as well. */
+#define RESOURCE_IO	      UINT64_C(0x40101)
+#define RESOURCE_MEMORY	      UINT64_C(0x40200)
+#define RESOURCE_PREFETCHABLE UINT64_C(0x2000)
+#define RESOURCE_64	      UINT64_C(0x100000)
+#define RESOURCE_ROM	      UINT64_C(0x46200)
 
 /* Where BARs lie that have no address yet: nobody reaches them there. */
 #define FIRST_ADDRESS UINT64_C(0xe0000000)
 
-/** struct view - a directory being filled; @failed keeps the first errno */
+/** struct view - a directory being filled; @config: of the function; @failed keeps the first errno
+ */
 struct view {
 	const char *dir;
 	const char *name;
 	char device[64]; /* directory of the function */
 	unsigned int number;
+	uint8_t config[CONFIG_SIZE];
+	size_t config_len;
 	int failed;
 };
 
@@ -169,6 +180,19 @@ static void put_ids(struct view *v, const struct dfd_desc *desc)
 		  class, vendor, device, sub_vendor, sub_device, v->name, modalias);
 }
 
+static uint64_t resource_flags(const struct view *v, const struct dfd_region *r)
+{
+	uint8_t bar = v->config[BAR0 + 4 * r->index];
+
+	if (r->index == DFD_PCI_ROM)
+		return RESOURCE_ROM;
+	if (r->flags & DFD_REGION_IOPORT)
+		return RESOURCE_IO;
+	return RESOURCE_MEMORY | (bar & BAR_64 ? RESOURCE_64 : 0) |
+	       (bar & BAR_PREFETCHABLE ? RESOURCE_PREFETCHABLE : 0) |
+	       (bar & (BAR_64 | BAR_PREFETCHABLE));
+}
+
 /* One line for each BAR, one for the ROM; BARs without an address follow each other. */
 static void put_resource(struct view *v, const struct dfd_desc *desc)
 {
@@ -184,8 +208,7 @@ static void put_resource(struct view *v, const struct dfd_desc *desc)
 			start = r->has_phys ? r->phys_addr : (next + r->size - 1) & -r->size;
 			last = start + r->size - 1;
 			next = r->has_phys ? next : last + 1;
-			flags = r->flags & DFD_REGION_IOPORT ? RESOURCE_IO : RESOURCE_MEMORY;
-			flags = i == DFD_PCI_ROM ? RESOURCE_ROM : flags;
+			flags = resource_flags(v, r);
 		}
 		len += (size_t)snprintf(text + len, sizeof(text) - len,
 					"0x%016" PRIx64 " 0x%016" PRIx64 " 0x%016" PRIx64 "\n",
@@ -194,22 +217,26 @@ static void put_resource(struct view *v, const struct dfd_desc *desc)
 	attribute(v, "resource", "%s", text);
 }
 
-static void put_config(struct view *v, struct dfd_device *dev)
+static void read_config(struct view *v, struct dfd_device *dev)
 {
 	const struct dfd_region *r = dfd_desc_region(dfd_device_desc(dev), DFD_PCI_CONFIG);
-	uint8_t bytes[CONFIG_SIZE] = { 0 };
-	char path[PATH_MAX];
-	size_t len = 0;
 
-	while (r && len < r->size && len < sizeof(bytes)) {
-		ssize_t n = dfd_region_read(dev, DFD_PCI_CONFIG, len, bytes + len, 4);
+	while (r && v->config_len < r->size && v->config_len < sizeof(v->config)) {
+		ssize_t n = dfd_region_read(dev, DFD_PCI_CONFIG, v->config_len,
+					    v->config + v->config_len, 4);
 
 		if (n <= 0)
 			break;
-		len += (size_t)n;
+		v->config_len += (size_t)n;
 	}
+}
+
+static void put_config(struct view *v)
+{
+	char path[PATH_MAX];
+
 	if (snprintf(path, sizeof(path), "%s/%s/config", v->dir, v->device) < (int)sizeof(path))
-		put_bytes(v, path, bytes, len);
+		put_bytes(v, path, v->config, v->config_len);
 }
 
 /* A device that is near to none of the processors is near to all. */
@@ -230,18 +257,22 @@ static void put_function(struct view *v, struct dfd_device *dev)
 {
 	const struct dfd_desc *desc = dfd_device_desc(dev);
 
+	read_config(v, dev);
 	put_ids(v, desc);
 	put_resource(v, desc);
-	put_config(v, dev);
+	put_config(v);
 	attribute(v, "irq", "%d\n", dfd_desc_vectors(desc, DFD_PCI_INTX) ? 11 : 0);
 	attribute(v, "numa_node", "-1\n");
-	attribute(v, "enable", "1\n");
+	attribute(v, "enable", "0\n"); /* vfio-pci does that when it is opened */
 	attribute(v, "driver_override", "vfio-pci\n");
 	attribute(v, "power_state", "D0\n");
 	attribute(v, "msi_bus", "1\n");
-	attribute(v, "dma_mask_bits", "64\n");
-	attribute(v, "consistent_dma_mask_bits", "64\n");
-	attribute(v, "max_link_speed", "Unknown\n");
+	attribute(v, "dma_mask_bits", "32\n"); /* no driver of the kernel has said more */
+	attribute(v, "consistent_dma_mask_bits", "32\n");
+	attribute(v, "ari_enabled", "0\n");
+	attribute(v, "broken_parity_status", "0\n");
+	if (v->config_len == CONFIG_SIZE)
+		attribute(v, "max_link_speed", "Unknown\n");
 	put_cpus(v);
 	if (dfd_desc_flags(desc) & DFD_DEVICE_RESET) {
 		attribute(v, "reset", "%s", "");
