@@ -191,14 +191,20 @@ static int get_region_info(struct dfd_device *dev, void *user)
 	return dfd_copy_out(user, &info, sizeof(info));
 }
 
-/* A message interrupt must be switched off before it can have more vectors. */
+/*
+ * A message interrupt must be switched off before it can have more vectors. As vfio-pci, what an
+ * index of PCI can do is told even where the function has none of it.
+ */
 static uint32_t irq_flags(const struct dfd_desc *desc, uint32_t index)
 {
 	const struct dfd_irq *irq = dfd_desc_irq(desc, index);
+	const bool pci = dfd_desc_bus(desc) == DFD_BUS_PCI;
 	uint32_t flags = VFIO_IRQ_INFO_EVENTFD;
 
-	if (!dfd_desc_vectors(desc, index))
+	if (!pci && !dfd_desc_vectors(desc, index))
 		return 0;
+	if (!irq && pci && index == DFD_PCI_INTX)
+		return flags | VFIO_IRQ_INFO_MASKABLE | VFIO_IRQ_INFO_AUTOMASKED;
 	if (!irq)
 		return flags | VFIO_IRQ_INFO_NORESIZE;
 	if (irq->flags & DFD_IRQ_MASKABLE)

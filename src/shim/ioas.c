@@ -253,6 +253,40 @@ int ioas_map(struct vfio_object *o, void *arg)
 	return ret ? ret : shim_space_map(s, a->iova, a->user_va, a->length, map_prot(a->flags));
 }
 
+int ioas_map_file(struct vfio_object *o, void *arg)
+{
+	struct iommu_ioas_map_file *a = arg;
+	struct shim_space *s = find(o, a->ioas_id);
+	int fd, ret = check_flags(a->flags, a->iova, a->length);
+
+	if (!ret && !s)
+		ret = -ENOENT;
+	if (ret)
+		return ret;
+	fd = dfd_user_fd(a->fd);
+	if (fd < 0)
+		return fd;
+	ret = find_place(s, a->flags & IOMMU_IOAS_MAP_FIXED_IOVA, a->start, a->length, &a->iova);
+	if (!ret)
+		ret = shim_space_map_file(s, a->iova, fd, a->start, a->length, map_prot(a->flags));
+	dfd_user_fd_done(fd);
+	return ret;
+}
+
+/* Memory of files is nobody's, so only where all of it is that somebody else may have it. */
+int ioas_change_process(struct vfio_object *o, void *arg)
+{
+	const struct iommu_ioas_change_process *a = arg;
+
+	if (a->reserved)
+		return -EOPNOTSUPP;
+	for (const struct iommufd_object *obj = o->iommufd->objects; obj; obj = obj->next) {
+		if (obj->type == IOMMUFD_IOAS && !shim_space_is_files(obj->space))
+			return -EINVAL;
+	}
+	return 0;
+}
+
 /* ---- copies ---- */
 
 static const struct space_map *map_of(const struct shim_space *s, uint64_t iova)
@@ -308,8 +342,8 @@ static int copy_maps(const struct shim_space *from, struct shim_space *to,
 
 		if (size > a->length - done)
 			size = a->length - done;
-		ret = shim_space_map(to, a->dst_iova + done, map->vaddr + within, size,
-				     map_prot(a->flags));
+		ret = shim_space_copy(to, a->dst_iova + done, map, within, size,
+				      map_prot(a->flags));
 		if (!ret)
 			done += size;
 	}

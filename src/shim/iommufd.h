@@ -77,6 +77,8 @@ int ioas_alloc(struct vfio_object *o, void *arg);
 int ioas_iova_ranges(struct vfio_object *o, void *arg);
 int ioas_allow_iovas(struct vfio_object *o, void *arg);
 int ioas_map(struct vfio_object *o, void *arg);
+int ioas_map_file(struct vfio_object *o, void *arg);
+int ioas_change_process(struct vfio_object *o, void *arg);
 int ioas_copy(struct vfio_object *o, void *arg);
 int ioas_unmap(struct vfio_object *o, void *arg);
 int ioas_option(struct vfio_object *o, void *arg);

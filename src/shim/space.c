@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -116,6 +117,14 @@ static int map_file(struct shim_mount *m, struct dfd_dma_map *arg)
 	return ret;
 }
 
+static int map_part(struct shim_mount *m, const struct space_map *map, struct dfd_dma_map *arg)
+{
+	arg->kind = DFD_DMA_FD;
+	arg->fd = map->file;
+	arg->fd_offset = map->vaddr;
+	return dfd_dma_map(m->dev, arg);
+}
+
 static int device_map(struct shim_mount *m, struct space_map *map)
 {
 	struct dfd_dma_map arg = {
@@ -130,12 +139,12 @@ static int device_map(struct shim_mount *m, struct space_map *map)
 
 	if (ret)
 		return ret;
-	ret = map_file(m, &arg);
-	if (ret) {
+	ret = map->is_file ? map_part(m, map, &arg) : map_file(m, &arg);
+	if (ret && !map->is_file) {
 		arg.kind = DFD_DMA_MESSAGE;
 		ret = dfd_dma_map(m->dev, &arg);
 	}
-	if (ret == -EOPNOTSUPP) {
+	if (ret == -EOPNOTSUPP && !map->is_file) {
 		arg.kind = DFD_DMA_ADDRESS;
 		ret = dfd_dma_map(m->dev, &arg);
 	}
@@ -201,6 +210,15 @@ bool shim_space_aligned(const struct shim_space *s)
 	return true;
 }
 
+bool shim_space_is_files(const struct shim_space *s)
+{
+	const struct space_map *map = first_map(s, 0);
+
+	while (map && map->is_file)
+		map = next_map(s, map);
+	return !map;
+}
+
 int shim_space_check(const struct shim_space *s)
 {
 	for (const struct space_map *map = first_map(s, 0); map; map = next_map(s, map)) {
@@ -214,11 +232,23 @@ int shim_space_check(const struct shim_space *s)
 	return 0;
 }
 
+/* Only what is memory can be held, and it has to be there. */
+static int check_file(int fd, uint64_t start, uint64_t size)
+{
+	struct stat st;
+
+	if (NEXT(fcntl)(fd, F_GET_SEALS) < 0 || fstat(fd, &st))
+		return -EINVAL;
+	return start > (uint64_t)st.st_size || size > (uint64_t)st.st_size - start ? -EINVAL : 0;
+}
+
 /* Registers of devices: type 1 maps them, and an iommufd cannot hold their pages. */
 static int pin(const struct shim_space *s, const struct space_map *map)
 {
 	uint64_t size = map->range.last - map->range.start + 1;
 
+	if (map->is_file)
+		return check_file(map->file, map->vaddr, size);
 	if (trap_any(map->vaddr, size))
 		return s->iommufd ? -EFAULT : 0;
 	return populate(map, size);
@@ -243,19 +273,21 @@ int shim_space_add_table(struct shim_space *s)
 
 /* ---- maps ---- */
 
-int shim_space_map(struct shim_space *s, uint64_t iova, uint64_t vaddr, uint64_t size,
-		   uint32_t prot)
+static void free_map(struct space_map *map)
 {
-	struct space_map *map = calloc(1, sizeof(*map));
-	uint32_t done = 0;
-	int ret;
+	if (map->is_file)
+		NEXT(close)(map->file);
+	free(map);
+}
 
-	if (!map)
-		return -ENOMEM;
-	*map = (struct space_map){ { iova, iova + (size - 1) }, vaddr, prot };
-	ret = dfd_iovamap_add(&s->maps, &map->range);
+/* @map: becomes the space's, or is gone where that does not work. */
+static int add_map(struct shim_space *s, struct space_map *map)
+{
+	uint32_t done = 0;
+	int ret = dfd_iovamap_add(&s->maps, &map->range);
+
 	if (ret) {
-		free(map);
+		free_map(map);
 		return ret;
 	}
 	if (s->tables)
@@ -269,8 +301,58 @@ int shim_space_map(struct shim_space *s, uint64_t iova, uint64_t vaddr, uint64_t
 	while (done)
 		device_unmap(s->devices[--done], map);
 	dfd_iovamap_remove(&s->maps, &map->range);
-	free(map);
+	free_map(map);
 	return ret;
+}
+
+int shim_space_map(struct shim_space *s, uint64_t iova, uint64_t vaddr, uint64_t size,
+		   uint32_t prot)
+{
+	struct space_map *map = calloc(1, sizeof(*map));
+
+	if (!map)
+		return -ENOMEM;
+	*map = (struct space_map){ { iova, iova + (size - 1) }, .vaddr = vaddr, .prot = prot };
+	return add_map(s, map);
+}
+
+/* An fd of our own, away from those that the program expects to get. */
+static int own_file(int fd)
+{
+	int mine = NEXT(fcntl)(fd, F_DUPFD_CLOEXEC, SHIM_LOW_FDS);
+
+	return mine < 0 ? -errno : mine;
+}
+
+int shim_space_map_file(struct shim_space *s, uint64_t iova, int fd, uint64_t start, uint64_t size,
+			uint32_t prot)
+{
+	const struct space_map as = { .vaddr = start, .is_file = true, .file = fd };
+
+	return shim_space_copy(s, iova, &as, 0, size, prot);
+}
+
+int shim_space_copy(struct shim_space *s, uint64_t iova, const struct space_map *from,
+		    uint64_t within, uint64_t size, uint32_t prot)
+{
+	struct space_map *map = malloc(sizeof(*map));
+	int ret;
+
+	if (!map)
+		return -ENOMEM;
+	*map = *from;
+	map->range = (struct dfd_iova){ iova, iova + (size - 1) };
+	map->vaddr += within;
+	map->prot = prot;
+	if (map->is_file) {
+		ret = own_file(from->file);
+		if (ret < 0) {
+			free(map);
+			return ret;
+		}
+		map->file = ret;
+	}
+	return add_map(s, map);
 }
 
 /* Half of a map that was cut; it is gone where that does not work. */
@@ -279,7 +361,7 @@ static int put_half(struct shim_space *s, struct space_map *map)
 	int ret = dfd_iovamap_add(&s->maps, &map->range);
 
 	if (ret) {
-		free(map);
+		free_map(map);
 		return ret;
 	}
 	for (uint32_t i = 0; i < s->num_devices && !ret; i++)
@@ -298,6 +380,12 @@ int shim_space_cut(struct shim_space *s, uint64_t iova)
 	if (!rest)
 		return -ENOMEM;
 	*rest = *map;
+	if (map->is_file)
+		rest->file = own_file(map->file);
+	if (map->is_file && rest->file < 0) {
+		free(rest);
+		return -ENOMEM;
+	}
 	rest->vaddr += iova - map->range.start;
 	rest->range.start = iova;
 	for (uint32_t i = 0; i < s->num_devices; i++)
@@ -318,7 +406,7 @@ uint64_t shim_space_unmap(struct shim_space *s, uint64_t first, uint64_t last)
 			device_unmap(s->devices[i], map);
 		dfd_iovamap_remove(&s->maps, &map->range);
 		bytes += map->range.last - map->range.start + 1;
-		free(map);
+		free_map(map);
 	}
 	return bytes;
 }

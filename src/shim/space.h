@@ -22,13 +22,17 @@ extern const struct dfd_iova shim_space_ranges[SPACE_NUM_RANGES];
 
 /**
  * struct space_map - memory of the program at an IOVA; @range comes first
+ * @vaddr: where it is; of a file, in the file
  * @lost_vaddr: the program has said that @vaddr is not its own any more
+ * @is_file: it is a part of @file, which is our own fd
  */
 struct space_map {
 	struct dfd_iova range;
 	uint64_t vaddr;
 	uint32_t prot;
 	bool lost_vaddr;
+	bool is_file;
+	int file;
 };
 
 /**
@@ -60,6 +64,9 @@ bool shim_space_has(const struct shim_space *s, uint64_t first, uint64_t last);
 /** shim_space_aligned() - Return: true when all maps are of whole pages */
 bool shim_space_aligned(const struct shim_space *s);
 
+/** shim_space_is_files() - Return: true when all that is mapped are files */
+bool shim_space_is_files(const struct shim_space *s);
+
 /** shim_space_check() - may a device attach? Return: 0 or -EADDRINUSE */
 int shim_space_check(const struct shim_space *s);
 
@@ -76,6 +83,15 @@ void shim_space_detach(struct shim_space *s, struct shim_mount *m);
 /** shim_space_map() - Return: 0, -EEXIST, -EFAULT for memory that is not there, -ENOMEM, ... */
 int shim_space_map(struct shim_space *s, uint64_t iova, uint64_t vaddr, uint64_t size,
 		   uint32_t prot);
+
+/** shim_space_map_file() - @fd: duplicated. Return: as shim_space_map(), -EINVAL for no memfd, ...
+ */
+int shim_space_map_file(struct shim_space *s, uint64_t iova, int fd, uint64_t start, uint64_t size,
+			uint32_t prot);
+
+/** shim_space_copy() - the memory of a map, from @within on, at another place */
+int shim_space_copy(struct shim_space *s, uint64_t iova, const struct space_map *map,
+		    uint64_t within, uint64_t size, uint32_t prot);
 
 /** shim_space_unmap() - what touches @first to @last. Return: bytes */
 uint64_t shim_space_unmap(struct shim_space *s, uint64_t first, uint64_t last);
