@@ -380,8 +380,15 @@ static bool make_raw(struct termios *before)
 static int verdict(const struct uml *uml, struct guest *g)
 {
 	const char *said = report(g), *end = strstr(said, "exit ");
+	unsigned int found;
 	int status;
 
+	if (end && sscanf(end, "exit found %u", &found) == 1)
+		return tool_fail(TOOL_FAILED,
+				 "%s: the kernel has found %u of %u devices; it takes those that "
+				 "have MSI-X, and no more than 8%s",
+				 uml->kernel, found, uml->num_devices,
+				 uml->verbose ? "" : "; -v shows what it says");
 	if (!end)
 		end = strstr(said, "failed ");
 	if (end && sscanf(end, "%*s %d", &status) == 1)
@@ -424,6 +431,7 @@ static int run(struct uml *uml)
 	int ret = check_kernel(uml);
 
 	uml->root.terminal = isatty(STDIN_FILENO);
+	uml->root.devices = uml->num_devices;
 	if (!ret)
 		ret = uml_root_make(&uml->root, &uml->archive, &size);
 	if (ret)

@@ -2,7 +2,8 @@
 /*
  * Theory of operation: an archive is made anew for each run, in memory: busybox, a few programs of
  * this machine with the libraries that they ask for, the script, and an init that prepares what
- * every program expects. It reports on a console that nothing else writes to: "exit N".
+ * every program expects. It reports on a console that nothing else writes to: "exit N", or "exit
+ * found N" where the kernel has not found all devices.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -38,6 +39,11 @@ static const char init[] =
 	"mkdir -p /dev/pts /dev/shm\n"
 	"mount -t devpts devpts /dev/pts\n"
 	"ln -s /proc/self/fd /dev/fd\n"
+	"found=$(ls /sys/bus/pci/devices 2>/dev/null | wc -l)\n"
+	"if [ -e /etc/devices ] && [ $found -lt \"$(cat /etc/devices)\" ]; then\n"
+	"	echo \"exit found $found\" >/dev/tty2\n"
+	"	poweroff -f\n"
+	"fi\n"
 	"root=\n"
 	"[ ! -e /etc/hostfs ] || mount -t hostfs -o \"ro,$(cat /etc/hostfs)\" hostfs /" ROOT_DIR
 	"\n"
@@ -248,6 +254,14 @@ static int add_dir(struct cpio *c, const struct uml_root *root)
 
 /* ---- all of it ---- */
 
+static void add_number(struct cpio *c, const char *name, unsigned int number)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u\n", number);
+
+	cpio_bytes(c, name, S_IFREG | 0644, text, (size_t)len);
+}
+
 static int fill(struct packing *p, const struct uml_root *root)
 {
 	static const char *const dirs[] = { "dev", "proc", "sys",     "tmp",	 "run",
@@ -259,6 +273,8 @@ static int fill(struct packing *p, const struct uml_root *root)
 	cpio_bytes(&p->c, "init", S_IFREG | 0755, init, sizeof(init) - 1);
 	if (root->terminal && !root->script)
 		cpio_bytes(&p->c, "etc/terminal", S_IFREG | 0644, NULL, 0);
+	if (root->devices)
+		add_number(&p->c, "etc/devices", root->devices);
 	ret = add_busybox(p);
 	if (!ret)
 		ret = add_programs(p, root);

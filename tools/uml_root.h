@@ -15,6 +15,7 @@
  * @programs: further programs of this machine, by name or path
  * @dir: the directory that is the root of what runs; NULL: none
  * @hostfs: the kernel can show @dir itself; else a copy of it is packed
+ * @devices: how many functions the kernel has to find
  */
 struct uml_root {
 	const char *script;
@@ -23,6 +24,7 @@ struct uml_root {
 	unsigned int num_programs;
 	const char *dir;
 	bool hostfs;
+	unsigned int devices;
 };
 
 /**
