@@ -8,11 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <devfd/open.h>
-
+#include "devfd_supervise.h"
 #include "devfd_view.h"
 #include "program.h"
-#include "shim/env.h"
+#include "shim/core.h"
+#include "shim/server.h"
+#include "shim/way.h"
 #include "tool.h"
 #include "verbs.h"
 
@@ -29,13 +30,17 @@ struct run {
 	enum { VIEW_BEST, VIEW_MOUNT, VIEW_PATHS } way;
 	char view[PATH_MAX];
 	bool mounted;
+	char socket[PATH_MAX];
 	bool verbose;
+	bool in_process;
+	char **argv;
+	char path[PATH_MAX]; /* of the program, for messages */
 };
 
 static int usage(FILE *out)
 {
-	fputs("usage: devfd run [-v] [--device NAME=ADDRESS]... [--at PATH=ADDRESS]... [--]\n"
-	      "       PROGRAM [ARGUMENT]...\n"
+	fputs("usage: devfd run [-v] [--in-process] [--device NAME=ADDRESS]...\n"
+	      "       [--at PATH=ADDRESS]... [--] PROGRAM [ARGUMENT]...\n"
 	      "\n"
 	      "Runs a program that finds the device of ADDRESS as the PCI function NAME, by "
 	      "Linux's\n"
@@ -49,6 +54,8 @@ static int usage(FILE *out)
 	      "  --view mount|paths\n"
 	      "                     how the program comes to see what --device puts into sysfs:\n"
 	      "                     mounted for it, or by its calls of the C library\n"
+	      "  --in-process       have the devices in the process of the program, for one that\n"
+	      "                     neither forks nor executes others\n"
 	      "  -v, --verbose      say what is put where\n"
 	      "  --help             this text\n",
 	      out);
@@ -141,38 +148,56 @@ static int add_at(struct run *run, const char *text)
 	return ret ? ret : copy_address(&run->addresses[run->count++], equals + 1);
 }
 
-/* The program would only see an errno: open each device once and say what is wrong. */
-static int try_device(const struct run *run, unsigned int i)
+/* ---- opening ---- */
+
+/* The program would only see an errno: open each device here and say what is wrong. */
+static int open_device(struct shim_mount *m)
 {
-	struct dfd_device *dev;
 	struct dfd_error err;
 
-	if (dfd_open(run->addresses[i], &dev, &err))
-		return tool_fail(TOOL_FAILED, "%s", err.text);
-	dfd_device_close(dev);
-	if (run->verbose)
-		fprintf(stderr, "devfd run: %s is %s\n", run->paths[i], run->addresses[i]);
+	return core_start(m, &err) ? tool_fail(TOOL_FAILED, "%s", err.text) : 0;
+}
+
+static int open_path(const struct run *run, const char *path)
+{
+	struct shim_mount *m = shim_mount_path(path);
+	int ret = open_device(m);
+
+	if (ret || !run->verbose)
+		return ret;
+	fprintf(stderr, "devfd run: %s is %s\n", m->path, m->address);
+	shim_say_ways(m->path, m->dev);
 	return 0;
 }
 
 /* The same for those behind VFIO, and what the program sees of them in sysfs. */
-static int show_devices(struct run *run)
+static int open_function(const struct run *run, unsigned int i)
 {
-	int ret = run->devices ? view_start(run->view, sizeof(run->view)) : 0;
+	struct shim_mount *m;
+	char path[64];
+	int ret;
 
-	for (unsigned int i = 0; !ret && i < run->devices; i++) {
-		struct dfd_device *dev;
-		struct dfd_error err;
+	snprintf(path, sizeof(path), "/dev/vfio/devices/vfio%u", i);
+	m = shim_mount_path(path);
+	ret = open_device(m);
+	if (!ret)
+		ret = view_add(run->view, m->name, i, m->dev);
+	if (ret || !run->verbose)
+		return ret;
+	fprintf(stderr, "devfd run: %s is %s, /dev/vfio/%u and %s\n", m->name, m->address, i,
+		m->path);
+	shim_say_ways(m->name, m->dev);
+	return 0;
+}
 
-		if (dfd_open(run->behind[i], &dev, &err))
-			return tool_fail(TOOL_FAILED, "%s", err.text);
-		ret = view_add(run->view, run->names[i], i, dev);
-		dfd_device_close(dev);
-		if (!ret && run->verbose)
-			fprintf(stderr,
-				"devfd run: %s is %s, /dev/vfio/%u and /dev/vfio/devices/vfio%u\n",
-				run->names[i], run->behind[i], i, i);
-	}
+static int open_devices(struct run *run)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < run->count; i++)
+		ret = open_path(run, run->paths[i]);
+	for (unsigned int i = 0; !ret && i < run->devices; i++)
+		ret = open_function(run, i);
 	return ret;
 }
 
@@ -243,45 +268,66 @@ static int set_preload(const struct run *run)
 	return ret;
 }
 
-static int set_lines(const char *variable, const char *first, const char *last,
-		     void (*put)(const struct run *run, FILE *out), const struct run *run)
+static void put_address(const struct run *run, const char *address, FILE *out)
 {
-	char *value = NULL;
-	size_t size;
-	FILE *out = open_memstream(&value, &size);
-	int ret = 0;
-
-	if (out) {
-		fputs(first, out);
-		put(run, out);
-		fputs(last, out);
-	}
-	if (!out || fclose(out) || setenv(variable, value, 1))
-		ret = tool_fail(TOOL_FAILED, "out of memory");
-	free(value);
-	return ret;
+	if (*run->socket)
+		fprintf(out, "=@%s", run->socket);
+	else
+		fprintf(out, "=%s", address);
 }
 
 static void put_paths(const struct run *run, FILE *out)
 {
-	for (unsigned int i = 0; i < run->count; i++)
-		fprintf(out, "%s=%s\n", run->paths[i], run->addresses[i]);
+	for (unsigned int i = 0; i < run->count; i++) {
+		fputs(run->paths[i], out);
+		put_address(run, run->addresses[i], out);
+		fputc('\n', out);
+	}
 }
 
 static void put_devices(const struct run *run, FILE *out)
 {
-	for (unsigned int i = 0; i < run->devices; i++)
-		fprintf(out, "\n%s=%s", run->names[i], run->behind[i]);
+	fputs(run->mounted ? "" : run->view, out);
+	for (unsigned int i = 0; i < run->devices; i++) {
+		fprintf(out, "\n%s", run->names[i]);
+		put_address(run, run->behind[i], out);
+	}
+}
+
+/* Return: the lines, to be freed, or NULL when there is no memory */
+static char *lines(const struct run *run, void (*put)(const struct run *run, FILE *out),
+		   const char *last)
+{
+	char *value = NULL;
+	size_t size;
+	FILE *out = open_memstream(&value, &size);
+
+	if (!out)
+		return NULL;
+	put(run, out);
+	fputs(last, out);
+	return fclose(out) ? NULL : value;
+}
+
+static int set_lines(const char *variable, const struct run *run,
+		     void (*put)(const struct run *run, FILE *out), const char *last)
+{
+	char *value = lines(run, put, last);
+	int ret =
+		!value || setenv(variable, value, 1) ? tool_fail(TOOL_FAILED, "out of memory") : 0;
+
+	free(value);
+	return ret;
 }
 
 /* Inside another devfd run, its devices stay, behind our own; there is one view of sysfs. */
 static int set_devices(const struct run *run)
 {
 	const char *others = getenv(SHIM_ENV);
-	int ret = run->count ? set_lines(SHIM_ENV, "", others ? others : "", put_paths, run) : 0;
+	int ret = run->count ? set_lines(SHIM_ENV, run, put_paths, others ? others : "") : 0;
 
 	if (!ret && run->devices)
-		ret = set_lines(SHIM_ENV_VFIO, run->mounted ? "" : run->view, "", put_devices, run);
+		ret = set_lines(SHIM_ENV_VFIO, run, put_devices, "");
 	return ret;
 }
 
@@ -295,30 +341,115 @@ static int choose_view(struct run *run, const char *text)
 
 /* ---- running ---- */
 
-static int run_program(struct run *run, char **argv)
+/* The list of devices, as this process opens them; it stays for good. */
+static int list_devices(const struct run *run)
 {
-	char path[PATH_MAX];
-	int ret = 0;
+	char *at = run->count ? lines(run, put_paths, "") : NULL;
+	char *vfio = run->devices ? lines(run, put_devices, "") : NULL;
 
-	for (unsigned int i = 0; !ret && i < run->count; i++)
-		ret = try_device(run, i);
+	if ((run->count && !at) || (run->devices && !vfio))
+		return tool_fail(TOOL_FAILED, "out of memory");
+	shim_mounts_set(at, vfio);
+	return 0;
+}
+
+static int listen_for_programs(struct run *run)
+{
+	int n = snprintf(run->socket, sizeof(run->socket), "%s/devices", run->view);
+	int ret = n < (int)sizeof(run->socket) ? shim_server_start(run->socket) : -ENAMETOOLONG;
+
 	if (!ret)
-		ret = program_check(argv[0], path, sizeof(path));
+		return 0;
+	return tool_fail(TOOL_FAILED, "%s/devices: cannot be listened at: %s%s", run->view,
+			 strerror(-ret),
+			 ret == -ENAMETOOLONG ? "; set TMPDIR to a shorter path" : "");
+}
+
+/* In the process that has the devices. */
+static int start(void *ctx)
+{
+	struct run *run = ctx;
+	int ret = view_start(run->view, sizeof(run->view));
+
 	if (!ret)
-		ret = show_devices(run);
-	if (!ret && run->devices)
-		ret = mount_view(run);
+		ret = list_devices(run);
+	if (!ret)
+		ret = listen_for_programs(run);
+	if (!ret)
+		ret = open_devices(run);
+	return ret;
+}
+
+static int become_program(void *ctx)
+{
+	struct run *run = ctx;
+	int ret = run->devices ? mount_view(run) : 0;
+
 	if (!ret)
 		ret = set_devices(run);
 	if (!ret)
 		ret = set_preload(run);
+	if (ret)
+		return ret;
+	execvp(run->argv[0], run->argv);
+	tool_fail(0, "%s: %s", run->path, strerror(errno));
+	return PROGRAM_REFUSED;
+}
+
+/* A kernel device reaches the memory of the process that has it open, and no other. */
+static bool wants_in_process(const char *address, bool dma)
+{
+	static const char *const kernel[] = { "fd:", "pci:", "platform:", "mdev:", "cdev:" };
+
+	for (size_t i = 0; i < (dma ? sizeof(kernel) / sizeof(*kernel) : 1); i++) {
+		if (!strncmp(address, kernel[i], strlen(kernel[i])))
+			return true;
+	}
+	return false;
+}
+
+static void choose_place(struct run *run)
+{
+	for (unsigned int i = 0; i < run->count; i++)
+		run->in_process |= wants_in_process(run->addresses[i], false);
+	for (unsigned int i = 0; i < run->devices; i++)
+		run->in_process |= wants_in_process(run->behind[i], true);
+	if (!run->in_process && shim_server_probe()) {
+		run->in_process = true;
+		if (run->verbose)
+			fputs("devfd run: this system does not let a process reach its children\n",
+			      stderr);
+	}
+	if (run->in_process && run->verbose)
+		fputs("devfd run: the devices are in the process of the program\n", stderr);
+}
+
+/* The program opens its devices itself; here it is only found out what would be wrong. */
+static int run_alone(struct run *run)
+{
+	int ret = run->devices ? view_start(run->view, sizeof(run->view)) : 0;
+
+	if (!ret)
+		ret = list_devices(run);
+	if (!ret)
+		ret = open_devices(run);
+	return ret ? ret : become_program(run);
+}
+
+static int run_program(struct run *run, char **argv)
+{
+	const struct supervision supervision = {
+		.start = start, .program = become_program, .talks = run->verbose, .ctx = run
+	};
+	int ret = program_check(argv[0], run->path, sizeof(run->path));
+
 	if (!ret && run->verbose && setenv(SHIM_ENV_SAY, "1", 1))
 		ret = tool_fail(TOOL_FAILED, "out of memory");
 	if (ret)
 		return ret;
-	execvp(argv[0], argv);
-	tool_fail(0, "%s: %s", path, strerror(errno));
-	return PROGRAM_REFUSED;
+	run->argv = argv;
+	choose_place(run);
+	return run->in_process ? run_alone(run) : supervise(&supervision);
 }
 
 int devfd_run(int argc, char **argv)
@@ -327,6 +458,7 @@ int devfd_run(int argc, char **argv)
 		{ "at", required_argument, NULL, 256 },
 		{ "device", required_argument, NULL, 258 },
 		{ "view", required_argument, NULL, 259 },
+		{ "in-process", no_argument, NULL, 260 },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 257 },
 		{ 0 },
@@ -341,10 +473,12 @@ int devfd_run(int argc, char **argv)
 			ret = add_at(&run, optarg);
 		else if (c == 258)
 			ret = add_device(&run, optarg);
-		else if (c == 259)
-			ret = choose_view(&run, optarg);
 		else if (c == 257)
 			return usage(stdout);
+		else if (c == 259)
+			ret = choose_view(&run, optarg);
+		else if (c == 260)
+			run.in_process = true;
 		else if (c == 'v')
 			run.verbose = true;
 		else

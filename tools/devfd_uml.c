@@ -175,6 +175,7 @@ __attribute__((format(printf, 2, 3))) static void word(struct words *w, const ch
 static void make_words(struct words *w, const struct uml *uml, int kernel, int report)
 {
 	word(w, "run");
+	word(w, "--in-process"); /* its memory and its signals are one process's own */
 	word(w, "--view=paths");
 	if (uml->verbose)
 		word(w, "-v");

@@ -6,12 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "shim/backing.h"
-#include "shim/shim.h"
+#include "shim/core.h"
+#include "shim/maps.h"
+#include "util/usermem.h"
 
 #define TMPFS_MAGIC 0x01021994
 
@@ -21,11 +22,13 @@
 
 /**
  * struct backing - what is mapped
+ * @pid: in which process
  * @first, @end: addresses of the first mapping of it
  * @offset: where @vaddr is in the file
  * @prot: DFD_DMA_*
  */
 struct backing {
+	pid_t pid;
 	uint64_t vaddr, size;
 	uint64_t first, end;
 	uint64_t offset;
@@ -35,27 +38,6 @@ struct backing {
 };
 
 /* ---- what the kernel says of the memory ---- */
-
-/** struct mapping - one line of /proc/self/maps */
-struct mapping {
-	uint64_t first, end, offset;
-	char prot[5];
-	dev_t dev;
-	ino_t ino;
-};
-
-static bool parse(const char *line, struct mapping *m)
-{
-	unsigned int major_, minor_;
-	uint64_t ino;
-
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64, &m->first,
-		   &m->end, m->prot, &m->offset, &major_, &minor_, &ino) != 7)
-		return false;
-	m->dev = makedev(major_, minor_);
-	m->ino = (ino_t)ino;
-	return true;
-}
 
 static bool may_be_used(const struct mapping *m, uint32_t prot)
 {
@@ -79,35 +61,14 @@ static bool goes_on(const struct backing *b, const struct mapping *m, uint64_t a
 	       m->offset + (at - m->first) == b->offset + (at - b->vaddr);
 }
 
-static bool look_up(struct backing *b, FILE *maps)
+static int look(void *ctx, const struct mapping *m)
 {
-	uint64_t at = b->vaddr, last = b->vaddr + (b->size - 1);
-	bool found = false, fits = true;
-	char *line = NULL;
-	size_t room = 0;
-	struct mapping m;
+	struct backing *b = ctx;
+	uint64_t at = m->first > b->vaddr ? m->first : b->vaddr;
 
-	while (fits && !found && getline(&line, &room, maps) > 0) {
-		if (!parse(line, &m) || m.end <= at)
-			continue;
-		if (at == b->vaddr)
-			begin(b, &m);
-		fits = m.first <= at && may_be_used(&m, b->prot) && goes_on(b, &m, at);
-		found = fits && m.end > last;
-		at = m.end;
-	}
-	free(line);
-	return found;
-}
-
-static bool find_mapping(struct backing *b)
-{
-	FILE *maps = fopen("/proc/self/maps", "re");
-	bool found = maps && look_up(b, maps);
-
-	if (maps)
-		fclose(maps);
-	return found;
+	if (at == b->vaddr)
+		begin(b, m);
+	return may_be_used(m, b->prot) && goes_on(b, m, at) ? 0 : -ENOENT;
 }
 
 /* ---- an fd of that file ---- */
@@ -163,18 +124,25 @@ static int check(const struct backing *b, int fd)
 /* Not one of the low numbers, which programs count on. */
 static int duplicate(int number)
 {
-	int fd = NEXT(fcntl)(number, F_DUPFD_CLOEXEC, SHIM_LOW_FDS);
+	int mine = dfd_user_fd(number);
+	int fd = NEXT(fcntl)(mine, F_DUPFD_CLOEXEC, SHIM_LOW_FDS);
 
-	return fd < 0 ? NEXT(fcntl)(number, F_DUPFD_CLOEXEC, 0) : fd;
+	if (fd < 0)
+		fd = NEXT(fcntl)(mine, F_DUPFD_CLOEXEC, 0);
+	dfd_user_fd_done(mine);
+	return fd;
 }
 
 static int from_table(const struct backing *b)
 {
-	DIR *dir = opendir("/proc/self/fd");
+	char path[32];
 	struct dirent *entry;
 	struct stat st;
 	int fd = -1;
+	DIR *dir;
 
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)b->pid);
+	dir = opendir(path);
 	while (dir && fd < 0 && (entry = readdir(dir))) {
 		if (entry->d_name[0] != '.' && !NEXT(fstatat)(dirfd(dir), entry->d_name, &st, 0) &&
 		    is_the_file(b, &st))
@@ -190,17 +158,18 @@ static int from_mapping(const struct backing *b)
 {
 	char path[80];
 
-	snprintf(path, sizeof(path), "/proc/self/map_files/%" PRIx64 "-%" PRIx64, b->first, b->end);
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)b->pid,
+		 b->first, b->end);
 	return check(b,
 		     NEXT(open)(path, (b->prot & DFD_DMA_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC));
 }
 
 int backing_find(uint64_t vaddr, uint64_t size, uint32_t prot, uint64_t *offset)
 {
-	struct backing b = { .vaddr = vaddr, .size = size, .prot = prot };
+	struct backing b = { .pid = dfd_user_pid(), .vaddr = vaddr, .size = size, .prot = prot };
 	int fd, saved = errno;
 
-	if (!find_mapping(&b))
+	if (maps_look_up(b.pid, vaddr, size, look, &b))
 		return -1;
 	fd = from_table(&b);
 	if (fd < 0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file behind memory of this process, for devices in other processes: what is a file they reach
- * directly, and the rest by message.
+ * The file behind memory of the process whose call is answered, for devices in other processes:
+ * what is a file they reach directly, and the rest by message.
  *
- * Theory of operation: the kernel knows what is mapped and this process which files it has open;
- * nobody has to watch it map. Only memory that is shared with a file in memory (a memfd, or one in
+ * Theory of operation: the kernel knows what is mapped and which files a process has open; nobody
+ * has to watch it map. Only memory that is shared with a file in memory (a memfd, or one in
  * /dev/shm) and that a read and a write of that file would reach in the same way counts as one.
  *
  * As with pages that a kernel has pinned, the device goes on with the file when the program maps

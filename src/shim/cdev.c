@@ -29,6 +29,7 @@ static int find_iommufd(const struct vfio_object *o, const struct vfio_device_bi
 			struct vfio_object **iommufd)
 {
 	uint8_t token[16];
+	int ret;
 
 	if (bind->iommufd < 0 || (bind->flags & ~VFIO_DEVICE_BIND_FLAG_TOKEN) || o->by_group)
 		return -EINVAL;
@@ -40,10 +41,10 @@ static int find_iommufd(const struct vfio_object *o, const struct vfio_device_bi
 		return -EBUSY;
 	if (o->bound)
 		return -EINVAL;
-	if (NEXT(fcntl)(bind->iommufd, F_GETFD) < 0)
-		return -EBADF;
-	*iommufd = vfio_object_of(bind->iommufd);
-	if (!*iommufd || (*iommufd)->kind != VFIO_IOMMUFD)
+	ret = vfio_object_of(bind->iommufd, iommufd);
+	if (ret)
+		return ret;
+	if ((*iommufd)->kind != VFIO_IOMMUFD)
 		return -EBADFD;
 	return bind->flags || vfio_is_open(VFIO_DEVICE, o->mount, o) ? -EINVAL : 0;
 }
@@ -139,9 +140,9 @@ void cdev_release(struct vfio_object *o)
 
 	if (!o->bound || vfio_is_open(VFIO_DEVICE, o->mount, o))
 		return;
-	if (!shim_lock(o->mount)) {
-		shim_released(o->mount);
-		shim_unlock(o->mount);
+	if (!core_lock(o->mount)) {
+		core_released(o->mount);
+		core_unlock(o->mount);
 	}
 	iommufd = iommufd_of(o);
 	if (iommufd) {

@@ -16,7 +16,7 @@
  */
 #define SHIM_ENV_VFIO "DEVFD_VFIO"
 
-/* Set for a program that shall say how it reaches the regions of each device that it opens. */
+/* Set by -v: what happens later is said, too. */
 #define SHIM_ENV_SAY "DEVFD_VERBOSE"
 
 #define SHIM_MAX_MOUNTS	 64u

@@ -4,19 +4,17 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "shim/shim.h"
-#include "shim/vfio.h"
 
 #define MAX_FDS 65536
 
 /*
- * 0, or what the fd was when it was entered: inode of the memfd << 16 | access mode << 14 | number.
- * Up to SHIM_MAX_MOUNTS the number is that of a mount, above that of an object of VFIO.
+ * 0, or what the fd was when it was entered: inode of the memfd << 16 | access mode << 14 | number
+ * of the mount.
  */
 static _Atomic(uint64_t) entries[MAX_FDS];
 /* No entry at or above. */
@@ -25,27 +23,9 @@ static atomic_int limit;
 /* The process whose table of fds the entries describe; another one in a child of vfork(). */
 static pid_t owner;
 
-/* All memfds have the same. */
-static _Atomic(dev_t) memfd_dev;
-
 bool shim_vforked(void)
 {
 	return getpid() != owner;
-}
-
-uint64_t shim_memfd_inode(int fd)
-{
-	struct stat st;
-
-	return NEXT(fstat)(fd, &st) || st.st_dev != memfd_dev ? 0 : st.st_ino & UINT64_MAX >> 16;
-}
-
-void shim_memfd_seen(int fd)
-{
-	struct stat st;
-
-	if (!NEXT(fstat)(fd, &st))
-		memfd_dev = st.st_dev;
 }
 
 static void set_entry(int fd, uint64_t entry)
@@ -80,12 +60,12 @@ bool shim_fd_get(int fd, struct shim_fd *out)
 		return false;
 	}
 	out->access = entry >> 14 & O_ACCMODE;
-	out->object = vfio_object_number((entry & 0x3fff) - SHIM_MAX_MOUNTS);
-	out->mount = out->object ? out->object->mount : shim_mount_number(entry & 0x3fff);
+	out->inode = entry >> 16;
+	out->mount = shim_mount_number(entry & 0x3fff);
 	return true;
 }
 
-static int add_number(int fd, uint32_t number)
+int shim_fd_add(int fd, const struct shim_mount *m)
 {
 	int flags = NEXT(fcntl)(fd, F_GETFL);
 
@@ -93,18 +73,18 @@ static int add_number(int fd, uint32_t number)
 		return -EMFILE;
 	if (flags < 0)
 		return -errno;
-	set_entry(fd, shim_memfd_inode(fd) << 16 | (uint64_t)(flags & O_ACCMODE) << 14 | number);
+	shim_memfd_seen(fd);
+	set_entry(fd, shim_memfd_inode(fd) << 16 | (uint64_t)(flags & O_ACCMODE) << 14 | m->number);
 	return 0;
 }
 
-int shim_fd_add(int fd, struct shim_mount *m)
+int shim_fd_adopt(int fd)
 {
-	return add_number(fd, m->number);
-}
+	const struct shim_mount *m = shim_mount_of_fd(fd);
 
-int shim_fd_add_object(int fd, uint32_t number)
-{
-	return add_number(fd, SHIM_MAX_MOUNTS + number);
+	if (m)
+		shim_fd_add(fd, m);
+	return fd;
 }
 
 int shim_fd_copy(int from, int to)
@@ -118,50 +98,26 @@ int shim_fd_copy(int from, int to)
 	return to;
 }
 
-bool shim_fd_any(const struct shim_mount *m)
+bool shim_fd_any(uint64_t inode)
 {
 	int end = atomic_load(&limit);
 	struct shim_fd f;
 
 	for (int fd = 0; fd < end; fd++) {
-		if (shim_fd_get(fd, &f) && f.mount == m)
+		if (shim_fd_get(fd, &f) && f.inode == inode)
 			return true;
 	}
 	return false;
 }
 
-bool shim_fd_any_object(const struct vfio_object *object)
-{
-	int end = atomic_load(&limit);
-	struct shim_fd f;
-
-	for (int fd = 0; fd < end; fd++) {
-		if (shim_fd_get(fd, &f) && f.object == object)
-			return true;
-	}
-	return false;
-}
-
-void shim_fd_adopt(void)
+void shim_fd_inherit(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	struct dirent *entry;
 
 	owner = getpid();
-	while (dir && (entry = readdir(dir))) {
-		char link[256];
-		ssize_t n = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
-		struct shim_mount *m;
-
-		if (n <= 0)
-			continue;
-		link[n] = '\0';
-		m = shim_mount_of_memfd(link);
-		if (m) {
-			shim_memfd_seen(atoi(entry->d_name));
-			shim_fd_add(atoi(entry->d_name), m);
-		}
-	}
+	while (dir && (entry = readdir(dir)))
+		shim_fd_adopt(atoi(entry->d_name));
 	if (dir)
 		closedir(dir);
 }

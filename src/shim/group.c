@@ -35,16 +35,17 @@ static int set_container(struct vfio_object *o, const void *arg)
 {
 	struct vfio_object *to;
 	int32_t fd;
+	int ret;
 
 	if (dfd_copy_in(&fd, arg, sizeof(fd)))
 		return -EFAULT;
-	if (fd < 0 || NEXT(fcntl)(fd, F_GETFD) < 0)
-		return -EBADF;
+	ret = vfio_object_of(fd, &to);
+	if (ret == -EBADF)
+		return ret;
 	if (o->parent)
 		return -EINVAL;
-	to = vfio_object_of(fd);
-	if (!to || (to->kind != VFIO_CONTAINER && to->kind != VFIO_IOMMUFD))
-		return -EBADFD;
+	if (ret || (to->kind != VFIO_CONTAINER && to->kind != VFIO_IOMMUFD))
+		return ret ? ret : -EBADFD;
 	if (to->kind == VFIO_IOMMUFD && iommufd_make_compat(to))
 		return -ENOMEM;
 	vfio_hold(o, to);
@@ -150,10 +151,10 @@ static int get_device_fd(struct vfio_object *o, const char *user)
 	if (!ret && !space_of(o))
 		ret = -EINVAL;
 	if (!ret)
-		ret = shim_lock(m); /* opens it */
+		ret = core_lock(m); /* opens it */
 	if (ret)
 		return ret;
-	shim_unlock(m);
+	core_unlock(m);
 	return open_device(o, m);
 }
 

@@ -5,13 +5,11 @@
  * A function on bus 0 is where no bridge can reset it. On any other bus all functions of this
  * program are reset together.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "abi/vfio.h"
 #include "shim/vfio.h"
-#include "util/usermem.h"
 
 /* As many as a bus has. */
 #define MAX_FUNCTIONS 256u
@@ -121,11 +119,11 @@ static int reset_all(const struct bus *bus)
 	int ret = 0;
 
 	for (uint32_t i = 0; i < bus->count && !ret; i++) {
-		ret = shim_lock(bus->functions[i]);
+		ret = core_lock(bus->functions[i]);
 		if (ret)
 			break;
 		ret = dfd_device_reset(bus->functions[i]->dev);
-		shim_unlock(bus->functions[i]);
+		core_unlock(bus->functions[i]);
 	}
 	return ret;
 }
@@ -133,12 +131,12 @@ static int reset_all(const struct bus *bus)
 /* Marks in @owned which functions are of the group behind an fd. */
 static int own_group(const struct bus *bus, int fd, bool *owned)
 {
-	const struct vfio_object *group;
+	struct vfio_object *group;
+	int ret = vfio_object_of(fd, &group);
 
-	if (fd < 0 || NEXT(fcntl)(fd, F_GETFD) < 0)
-		return -EBADF;
-	group = vfio_object_of(fd);
-	if (!group || group->kind != VFIO_GROUP)
+	if (ret)
+		return ret == -EBADFD ? -EINVAL : ret;
+	if (group->kind != VFIO_GROUP)
 		return -EINVAL;
 	for (uint32_t i = 0; i < bus->count; i++)
 		owned[i] |= bus->functions[i]->device == group->mount;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "shim/shim.h"
+#include "shim/next.h"
 
 void *shim_next(_Atomic(void *) *cache, const char *name)
 {

@@ -211,11 +211,11 @@ ssize_t __pread64_chk(int fd, void *buf, size_t len, off_t off, size_t room) SAM
 
 /* ---- the rest ---- */
 
-/* The last fd of an opening of VFIO releases it; of a device that a path stands for, nothing. */
+/* The last fd of an opening of VFIO releases it. A supervisor sees that by itself. */
 int close(int fd)
 {
 	struct shim_fd f;
-	bool object = shim_fd_get(fd, &f) && f.object;
+	bool object = shim_fd_get(fd, &f) && f.mount->node != SHIM_DEVICE && !f.mount->supervisor;
 	int ret = NEXT(close)(fd);
 
 	if (object)

@@ -12,7 +12,7 @@ void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 
 	if ((flags & MAP_ANONYMOUS) || !shim_fd_get(fd, &f))
 		return trap_mmap_other(addr, len, prot, flags, fd, off);
-	ret = shim_map(&f, addr, len, prot, flags, off);
+	ret = shim_map(&f, fd, addr, len, prot, flags, off);
 	return shim_result(ret < 0 ? ret : 0) ? MAP_FAILED : (void *)ret;
 }
 

@@ -94,11 +94,15 @@ static const char *device_mode(const char *mode)
 	return strchr(mode, 'e') ? "r+e" : "r+";
 }
 
-static FILE *opened(FILE *stream, struct shim_mount *m)
+static FILE *opened(FILE *stream, int fd)
 {
+	int saved = errno;
+
 	/* A number beyond the array is no device, but reads as the table all the same. */
 	if (stream)
-		shim_fd_add(fileno(stream), m);
+		shim_fd_adopt(fileno(stream));
+	NEXT(close)(fd);
+	errno = saved;
 	return stream;
 }
 
@@ -107,12 +111,12 @@ FILE *fopen(const char *path, const char *mode)
 	char view[PATH_MAX];
 	struct shim_mount *m = shim_find(AT_FDCWD, path);
 	char table[32];
+	int fd;
 
 	if (!m)
 		return NEXT(fopen)(shim_view(path, view), mode);
-	if (shim_result(shim_stdio_path(m, table, sizeof(table))))
-		return NULL;
-	return opened(NEXT(fopen)(table, device_mode(mode)), m);
+	fd = (int)shim_result(shim_stdio_open(m, table, sizeof(table)));
+	return fd < 0 ? NULL : opened(NEXT(fopen)(table, device_mode(mode)), fd);
 }
 
 FILE *freopen(const char *path, const char *mode, FILE *stream)
@@ -120,12 +124,12 @@ FILE *freopen(const char *path, const char *mode, FILE *stream)
 	char view[PATH_MAX];
 	struct shim_mount *m = shim_find(AT_FDCWD, path);
 	char table[32];
+	int fd;
 
 	if (!m)
 		return NEXT(freopen)(shim_view(path, view), mode, stream);
-	if (shim_result(shim_stdio_path(m, table, sizeof(table))))
-		return NULL;
-	return opened(NEXT(freopen)(table, device_mode(mode), stream), m);
+	fd = (int)shim_result(shim_stdio_open(m, table, sizeof(table)));
+	return fd < 0 ? NULL : opened(NEXT(freopen)(table, device_mode(mode), stream), fd);
 }
 
 FILE *fopen64(const char *path, const char *mode) SAME_AS(fopen);

@@ -177,13 +177,16 @@ BY_PATH(int, name_to_handle_at,
 BY_PATH(int, posix_spawn_file_actions_addchdir_np,
 	(posix_spawn_file_actions_t * actions, const char *path), actions, VIEWED);
 
-/* Opened inside libc: a device by the name that its memfd has there. */
+/*
+ * Opened inside libc, when the program is started: a device by the name that its memfd has here. So
+ * one fd of it stays open for good.
+ */
 int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *actions, int fd, const char *path,
 				     int flags, mode_t mode)
 {
 	struct shim_mount *m = shim_find(AT_FDCWD, path);
 	char view[PATH_MAX];
-	int ret = m ? shim_stdio_path(m, view, sizeof(view)) : 0;
+	int ret = m ? shim_stdio_keep(m, view, sizeof(view)) : 0;
 
 	if (ret)
 		return -ret;

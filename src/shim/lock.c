@@ -9,7 +9,7 @@
  */
 #include <signal.h>
 
-#include "shim/shim.h"
+#include "shim/core.h"
 
 static __thread unsigned int depth;
 static __thread sigset_t before;

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "shim/vfio.h"
@@ -18,32 +17,45 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
  */
 static bool inherited;
 
-struct vfio_object *vfio_object_number(uint64_t number)
+static struct vfio_object *find(uint64_t inode)
 {
-	return number && number <= VFIO_MAX_OBJECTS ? &objects[number - 1] : NULL;
+	for (uint32_t i = 0; i < VFIO_MAX_OBJECTS && inode; i++) {
+		if (objects[i].kind != VFIO_FREE && objects[i].inode == inode)
+			return &objects[i];
+	}
+	return NULL;
 }
 
-static uint32_t number_of(const struct vfio_object *o)
+struct shim_mount *vfio_mount(uint64_t inode)
 {
-	return (uint32_t)(o - objects) + 1;
+	const struct vfio_object *o;
+
+	shim_mutex_lock(&lock);
+	o = find(inode);
+	shim_mutex_unlock(&lock);
+	return o ? o->mount : NULL;
 }
 
 struct vfio_object *vfio_object_new(enum vfio_kind kind, struct shim_mount *m)
 {
 	for (uint32_t i = 0; i < VFIO_MAX_OBJECTS; i++) {
 		if (objects[i].kind == VFIO_FREE) {
-			objects[i] = (struct vfio_object){ .kind = kind, .mount = m };
+			objects[i] = (struct vfio_object){ .kind = kind, .mount = m, .keep = -1 };
 			return &objects[i];
 		}
 	}
 	return NULL;
 }
 
-struct vfio_object *vfio_object_of(int fd)
+int vfio_object_of(int fd, struct vfio_object **o)
 {
-	struct shim_fd f;
+	int mine = dfd_user_fd(fd);
 
-	return shim_fd_get(fd, &f) ? f.object : NULL;
+	if (mine < 0)
+		return mine;
+	*o = find(shim_memfd_inode(mine));
+	dfd_user_fd_done(mine);
+	return *o ? 0 : -EBADFD;
 }
 
 bool vfio_is_open(enum vfio_kind kind, const struct shim_mount *m, const struct vfio_object *but)
@@ -108,6 +120,8 @@ static void release(struct vfio_object *o)
 	else
 		cdev_release(o);
 	vfio_hold(o, NULL);
+	if (o->keep >= 0)
+		NEXT(close)(o->keep);
 	o->kind = VFIO_FREE;
 }
 
@@ -127,7 +141,7 @@ void vfio_sweep(void)
 	for (uint32_t i = 0; i < VFIO_MAX_OBJECTS && !inherited; i++) {
 		struct vfio_object *o = &objects[i];
 
-		if (o->kind == VFIO_FREE || !o->open || shim_fd_any_object(o))
+		if (o->kind == VFIO_FREE || !o->open || side_in_use(o->keep, o->inode))
 			continue;
 		o->open = false;
 		if (!o->holders)
@@ -139,7 +153,7 @@ void vfio_closed(void)
 {
 	int saved = errno;
 
-	if (shim_vforked())
+	if (side_vforked())
 		return; /* the fds are the child's and the objects the parent's */
 	shim_mutex_lock(&lock);
 	vfio_sweep();
@@ -164,22 +178,21 @@ static int reopen(int fd, int flags)
 	return ret;
 }
 
-static int fill_memfd(const struct vfio_object *o, int fd, int flags)
+static int fill_memfd(struct vfio_object *o, int fd, int flags)
 {
-	int ret = o->kind == VFIO_DEVICE ? shim_write_table(o->mount, fd) : 0;
+	int ret = o->kind == VFIO_DEVICE ? core_write_table(o->mount, fd) : 0;
 
-	if (!ret)
-		ret = reopen(fd, flags & (O_ACCMODE | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 	if (ret)
 		return ret;
-	shim_memfd_seen(fd);
-	return shim_fd_add_object(fd, number_of(o));
+	o->inode = shim_memfd_inode(fd);
+	ret = side_keep(fd, &o->keep);
+	return ret ? ret : reopen(fd, flags);
 }
 
 int vfio_object_fd(struct vfio_object *o, int flags)
 {
-	int fd = memfd_create("devfd-vfio", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int ret = fd < 0 ? -errno : fill_memfd(o, fd, flags);
+	int fd = shim_mount_new_memfd(o->mount);
+	int ret = fd < 0 ? fd : fill_memfd(o, fd, flags);
 
 	o->open = !ret;
 	if (!ret)
@@ -224,13 +237,13 @@ static int new_iommufd(struct shim_mount *m, int flags)
 static int new_device(struct shim_mount *m, int flags)
 {
 	struct vfio_object *o;
-	int ret = shim_lock(m);
+	int ret = core_lock(m);
 
 	if (ret)
 		return ret;
 	o = vfio_object_new(VFIO_DEVICE, m);
 	ret = o ? vfio_object_fd(o, flags) : -ENOMEM;
-	shim_unlock(m);
+	core_unlock(m);
 	return ret;
 }
 
@@ -254,7 +267,7 @@ int vfio_open(struct shim_mount *m, int flags)
 
 /* ---- using ---- */
 
-int vfio_ioctl(struct vfio_object *o, uint32_t request, void *arg)
+int vfio_ioctl(uint64_t inode, uint32_t request, void *arg)
 {
 	static int (*const handlers[])(struct vfio_object *, uint32_t, void *) = {
 		[VFIO_CONTAINER] = container_ioctl,
@@ -262,18 +275,28 @@ int vfio_ioctl(struct vfio_object *o, uint32_t request, void *arg)
 		[VFIO_IOMMUFD] = iommufd_ioctl,
 		[VFIO_DEVICE] = cdev_ioctl,
 	};
+	struct vfio_object *o;
 	int ret = -ENODEV;
 
 	shim_mutex_lock(&lock);
-	if (o->kind != VFIO_FREE)
+	o = find(inode);
+	if (o)
 		ret = handlers[o->kind](o, request, arg);
 	shim_mutex_unlock(&lock);
 	return ret;
 }
 
-int vfio_access(const struct vfio_object *o)
+int vfio_access(uint64_t inode)
 {
-	return o->kind == VFIO_DEVICE && o->bound ? 0 : -EINVAL;
+	const struct vfio_object *o;
+	int ret = -EINVAL;
+
+	shim_mutex_lock(&lock);
+	o = find(inode);
+	if (o && o->kind == VFIO_DEVICE && o->bound)
+		ret = 0;
+	shim_mutex_unlock(&lock);
+	return ret;
 }
 
 /* ---- forking ---- */

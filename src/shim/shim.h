@@ -4,13 +4,14 @@
  *
  * Theory of operation
  *
- * `devfd run` names paths and addresses in DEVFD_AT and has this library preloaded into the
- * program. Opening such a path gives a real fd: an own opening of a memfd that holds exactly the
- * bytes of the device's table and is sealed. So the kernel does most of the work, and does it the
- * way every program expects: lowest free number, access mode, close-on-exec, file position shared
- * by dup() and fork(), poll, close. What the kernel cannot do, accesses to regions, ioctls and
- * mmap, is done here, in functions that replace those of libc. stdio, which opens and reads inside
- * libc, reads the memfd: the table and then the end of the file.
+ * `devfd run` names paths in DEVFD_AT and DEVFD_VFIO and has this library preloaded into the
+ * program. The devices are in the process of `devfd run`, which is asked by client.c, or with
+ * --in-process in this one (core.h). Opening such a path gives a real fd: an own opening of a memfd
+ * that holds exactly the bytes of the device's table and is sealed. So the kernel does most of the
+ * work, and does it the way every program expects: lowest free number, access mode, close-on-exec,
+ * file position shared by dup() and fork(), poll, close. What the kernel cannot do, accesses to
+ * regions, ioctls and mmap, is done here, in functions that replace those of libc. stdio, which
+ * opens and reads inside libc, reads the memfd: the table and then the end of the file.
  *
  * Which fds are devices is kept in an array that is indexed by fd (fds.c). An entry only says that
  * the fd may be one: it names the inode of the memfd and is believed after fstat() has agreed.
@@ -22,72 +23,18 @@
 #ifndef SHIM_SHIM_H
 #define SHIM_SHIM_H
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <limits.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-
-#include <devfd/file.h>
-
-#include "shim/env.h"
-
-struct vfio_object;
-
-/** enum shim_node - what a path stands for */
-enum shim_node {
-	SHIM_DEVICE,	/* a device: the table, and regions */
-	SHIM_CONTAINER, /* /dev/vfio/vfio */
-	SHIM_GROUP,	/* /dev/vfio/N */
-	SHIM_IOMMUFD,	/* /dev/iommu */
-	SHIM_CDEV,	/* /dev/vfio/devices/vfioN: a device, once it is bound */
-};
-
-/**
- * struct shim_mount - a path with a device behind it
- * @path: absolute, without `.`, `..` and double slashes
- * @base: its last component
- * @node: what it stands for; only a device has what comes after @number
- * @device: SHIM_GROUP: the device in it; SHIM_CDEV: the group that it is in
- * @index: the number in the name, of a group or of a device's own file
- * @name: SHIM_CDEV: as the bus names the device
- * @address: for dfd_open()
- * @number: 1 and up
- * @lock: held for every use of the members below, so for every access to the device; it also makes
- *        read() and write() move the file position in one piece
- * @dev: NULL until the first use in this process
- * @file: the file of @dev
- * @memfd: the table, close-on-exec and never seen by the program
- * @inode: identifies @memfd
- * @served: the service thread runs in this process
- */
-struct shim_mount {
-	char path[SHIM_MAX_PATH];
-	const char *base;
-	enum shim_node node;
-	struct shim_mount *device;
-	unsigned int index;
-	const char *name;
-	const char *address;
-	uint32_t number;
-	pthread_mutex_t lock;
-	struct dfd_device *dev;
-	struct dfd_file *file;
-	int memfd;
-	uint64_t inode;
-	bool served;
-};
+#include "shim/lock.h"
+#include "shim/mounts.h"
+#include "shim/next.h"
 
 /**
  * struct shim_fd - what is known about an fd of a device
- * @object: what VFIO knows of it; NULL for a path of --at
+ * @inode: of its memfd
  * @access: O_RDONLY, O_WRONLY or O_RDWR
  */
 struct shim_fd {
 	struct shim_mount *mount;
-	struct vfio_object *object;
+	uint64_t inode;
 	int access;
 };
 
@@ -99,62 +46,34 @@ struct shim_mount *shim_find(int dirfd, const char *path);
 /** shim_any() - Return: true when there is a device at all */
 bool shim_any(void);
 
-/** shim_mount_number() - Return: the mount of that number, or NULL */
-struct shim_mount *shim_mount_number(uint32_t number);
-
-/** shim_mount_of_memfd() - Return: the mount that an inherited fd with this name belongs to */
-struct shim_mount *shim_mount_of_memfd(const char *name);
-
-/**
- * shim_lock() - take the lock, with the device open and served
- *
- * Return: 0 with the lock held, or a negative errno without.
- */
-int shim_lock(struct shim_mount *m);
-void shim_unlock(struct shim_mount *m);
-
-/** shim_write_table() - fill and seal the memfd of a device, locked. Return: 0 or a negative errno
- */
-int shim_write_table(const struct shim_mount *m, int fd);
-
-/** shim_released() - put a device, locked, into the state in which the next one finds it */
-void shim_released(struct shim_mount *m);
-
 /** shim_open() - open() on a mount. Return: a new fd or a negative errno */
 int shim_open(struct shim_mount *m, int flags);
 
-/** shim_stdio_path() - what stdio opens instead. Return: 0 or a negative errno */
-int shim_stdio_path(struct shim_mount *m, char *out, size_t size);
+/** shim_stdio_open() - what stdio opens instead. Return: an fd to be closed, or a negative errno */
+int shim_stdio_open(struct shim_mount *m, char *path, size_t size);
+
+/** shim_stdio_keep() - the same with a path that stays good. Return: 0 or a negative errno */
+int shim_stdio_keep(struct shim_mount *m, char *path, size_t size);
 
 /* ---- fds.c ---- */
 
 /** shim_fd_get() - Return: true when the fd is a device's; errno is kept */
 bool shim_fd_get(int fd, struct shim_fd *out);
 
-/** shim_fd_add() - @fd is an own opening of the memfd of a mount. Return: 0 or a negative errno */
-int shim_fd_add(int fd, struct shim_mount *m);
+/** shim_fd_add() - @fd is an own opening of a memfd of the mount. Return: 0 or a negative errno */
+int shim_fd_add(int fd, const struct shim_mount *m);
 
-/** shim_fd_add_object() - @fd is an own memfd of an object of VFIO. Return: 0 or a negative errno
- */
-int shim_fd_add_object(int fd, uint32_t number);
-
-/** shim_fd_any_object() - Return: true when this process has an fd of the object */
-bool shim_fd_any_object(const struct vfio_object *object);
+/** shim_fd_adopt() - look whether an fd that somebody gave us is a device's. Return: @fd */
+int shim_fd_adopt(int fd);
 
 /** shim_fd_copy() - @to, if not negative, has become a duplicate of @from. Return: @to */
 int shim_fd_copy(int from, int to);
 
-/** shim_fd_any() - Return: true when this process has an fd of the mount */
-bool shim_fd_any(const struct shim_mount *m);
+/** shim_fd_any() - Return: true when this process has an fd of the memfd */
+bool shim_fd_any(uint64_t inode);
 
-/** shim_fd_adopt() - find the fds that this program inherited */
-void shim_fd_adopt(void);
-
-/** shim_memfd_seen() - tell of a memfd before the others here are used on it */
-void shim_memfd_seen(int fd);
-
-/** shim_memfd_inode() - Return: what identifies the memfd behind an fd, 0 for another file */
-uint64_t shim_memfd_inode(int fd);
+/** shim_fd_inherit() - find the fds that this program inherited */
+void shim_fd_inherit(void);
 
 /** shim_vforked() - Return: true in a child of vfork(), which has the memory of its parent */
 bool shim_vforked(void);
@@ -165,7 +84,6 @@ void shim_fd_forked(void);
 /** shim_low_fds_take() - fill the free low numbers, so that what is opened next gets high ones */
 void shim_low_fds_take(int *fds, size_t count);
 void shim_low_fds_release(int *fds, size_t count);
-#define SHIM_LOW_FDS 64
 
 /* ---- view.c ---- */
 
@@ -203,29 +121,8 @@ int shim_ioctl(const struct shim_fd *f, uint32_t request, void *arg);
 int shim_access(struct shim_mount *m, uint32_t index, uint64_t offset, void *buf, size_t len,
 		bool writes);
 /** shim_map() - mmap() of a device. Return: the address or a negative errno */
-intptr_t shim_map(const struct shim_fd *f, void *addr, size_t len, int prot, int flags, off_t off);
-
-/* ---- lock.c ---- */
-
-/** shim_mutex_lock() - pthread_mutex_lock() with the signals of this thread blocked; may nest */
-void shim_mutex_lock(pthread_mutex_t *mutex);
-void shim_mutex_unlock(pthread_mutex_t *mutex);
-
-/** shim_handler_enter() - in a handler with all signals blocked: locks need not block them */
-void shim_handler_enter(void);
-void shim_handler_leave(void);
-
-/* ---- libc.c ---- */
-
-/** shim_next() - Return: the definition of a function that this library replaces */
-void *shim_next(_Atomic(void *) *cache, const char *name);
-
-/* Looked up at first use: constructors of other libraries may call before ours has run. */
-#define NEXT(name)                                                                                 \
-	({                                                                                         \
-		static _Atomic(void *) cache;                                                      \
-		(__typeof__(&(name)))shim_next(&cache, #name);                                     \
-	})
+intptr_t shim_map(const struct shim_fd *f, int fd, void *addr, size_t len, int prot, int flags,
+		  off_t off);
 
 /* On 64-bit systems, which this library is for, the names with 64 are the same functions. */
 #define SAME_AS(name) __attribute__((alias(#name)))

@@ -2,20 +2,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "device/process.h"
 #include "shim/backing.h"
+#include "shim/core.h"
 #include "shim/space.h"
-#include "shim/trap.h"
 #include "shim/way.h"
-#include "util/usermem.h"
-
-#ifndef MADV_POPULATE_READ /* Linux 5.14 */
-#define MADV_POPULATE_READ  22
-#define MADV_POPULATE_WRITE 23
-#endif
 
 const struct dfd_iova shim_space_ranges[SPACE_NUM_RANGES] = {
 	{ 0, 0xfedfffff },
@@ -60,7 +53,7 @@ static int map_read(void *ctx, uint64_t offset, size_t len, struct dfd_dma_token
 	int ret = -ENOMEM;
 
 	if (buf)
-		ret = dfd_copy_in(buf, (const void *)(uintptr_t)(map->vaddr + offset), len);
+		ret = shim_caller_read(map->caller, map->vaddr + offset, buf, len);
 	dfd_dma_complete(token, ret, buf, len);
 	if (buf != piece)
 		free(buf);
@@ -72,40 +65,25 @@ static int map_write(void *ctx, uint64_t offset, const void *buf, size_t len,
 {
 	const struct space_map *map = ctx;
 
-	dfd_dma_complete(token, dfd_copy_out((void *)(uintptr_t)(map->vaddr + offset), buf, len),
-			 NULL, 0);
+	dfd_dma_complete(token, shim_caller_write(map->caller, map->vaddr + offset, buf, len), NULL,
+			 0);
 	return 0;
 }
 
 static const struct dfd_dma_io map_io = { .read = map_read, .write = map_write };
 
-/* As pinning does in the kernel: the pages have to be there, and are from then on. */
-static int populate(const struct space_map *map, uint64_t size)
-{
-	int advice = map->prot & DFD_DMA_WRITE ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
-	uint64_t start = map->vaddr & ~(SPACE_PAGE - 1);
-	void *addr = (void *)(uintptr_t)start;
-
-	size += map->vaddr - start;
-	if (!madvise(addr, size, advice))
-		return 0;
-	/* An older kernel tells at least whether something is mapped. */
-	if (errno == EINVAL && !msync(addr, size, MS_ASYNC))
-		return 0;
-	return -EFAULT;
-}
-
 /* ---- devices ---- */
 
 /*
  * A device in another process gets memory as a file where it is one: what it refuses as that, it
- * may take by message. Return: as dfd_dma_map(); -ENOENT where there is no file.
+ * may take by message. Files are those of the process that calls. Return: as dfd_dma_map(); -ENOENT
+ * where there is no file.
  */
-static int map_file(struct shim_mount *m, struct dfd_dma_map *arg)
+static int map_file(struct shim_mount *m, const struct space_map *map, struct dfd_dma_map *arg)
 {
 	int ret = -ENOENT;
 
-	if (!device_is_served(m->dev))
+	if (!device_is_served(m->dev) || map->caller != shim_caller_current())
 		return ret;
 	arg->fd = backing_find((uintptr_t)arg->addr, arg->size, arg->prot, &arg->fd_offset);
 	if (arg->fd >= 0) {
@@ -135,30 +113,30 @@ static int device_map(struct shim_mount *m, struct space_map *map)
 		.io = &map_io,
 		.io_ctx = map,
 	};
-	int ret = shim_lock(m);
+	int ret = core_lock(m);
 
 	if (ret)
 		return ret;
-	ret = map->is_file ? map_part(m, map, &arg) : map_file(m, &arg);
+	ret = map->is_file ? map_part(m, map, &arg) : map_file(m, map, &arg);
 	if (ret && !map->is_file) {
 		arg.kind = DFD_DMA_MESSAGE;
 		ret = dfd_dma_map(m->dev, &arg);
 	}
-	if (ret == -EOPNOTSUPP && !map->is_file) {
+	if (ret == -EOPNOTSUPP && !map->is_file && map->caller->mem < 0) {
 		arg.kind = DFD_DMA_ADDRESS;
 		ret = dfd_dma_map(m->dev, &arg);
 	}
-	shim_unlock(m);
+	core_unlock(m);
 	/* A device that is only described does no DMA. */
 	return ret == -EOPNOTSUPP ? 0 : ret;
 }
 
 static void device_unmap(struct shim_mount *m, const struct space_map *map)
 {
-	if (shim_lock(m))
+	if (core_lock(m))
 		return;
 	dfd_dma_unmap(m->dev, map->range.start, map->range.last - map->range.start + 1, NULL);
-	shim_unlock(m);
+	core_unlock(m);
 }
 
 static struct space_map *first_map(const struct shim_space *s, uint64_t from)
@@ -246,12 +224,14 @@ static int check_file(int fd, uint64_t start, uint64_t size)
 static int pin(const struct shim_space *s, const struct space_map *map)
 {
 	uint64_t size = map->range.last - map->range.start + 1;
+	int ret;
 
 	if (map->is_file)
 		return check_file(map->file, map->vaddr, size);
-	if (trap_any(map->vaddr, size))
-		return s->iommufd ? -EFAULT : 0;
-	return populate(map, size);
+	ret = shim_caller_check(map->caller, map->vaddr, size, map->prot);
+	if (ret == SHIM_CALLER_REGISTERS)
+		ret = s->iommufd ? -EFAULT : 0;
+	return ret;
 }
 
 int shim_space_add_table(struct shim_space *s)
@@ -277,6 +257,7 @@ static void free_map(struct space_map *map)
 {
 	if (map->is_file)
 		NEXT(close)(map->file);
+	shim_caller_put(map->caller);
 	free(map);
 }
 
@@ -312,7 +293,10 @@ int shim_space_map(struct shim_space *s, uint64_t iova, uint64_t vaddr, uint64_t
 
 	if (!map)
 		return -ENOMEM;
-	*map = (struct space_map){ { iova, iova + (size - 1) }, .vaddr = vaddr, .prot = prot };
+	*map = (struct space_map){ .range = { iova, iova + (size - 1) },
+				   .vaddr = vaddr,
+				   .prot = prot,
+				   .caller = shim_caller_get(shim_caller_current()) };
 	return add_map(s, map);
 }
 
@@ -352,6 +336,7 @@ int shim_space_copy(struct shim_space *s, uint64_t iova, const struct space_map 
 		}
 		map->file = ret;
 	}
+	shim_caller_get(map->caller);
 	return add_map(s, map);
 }
 
@@ -386,6 +371,7 @@ int shim_space_cut(struct shim_space *s, uint64_t iova)
 		free(rest);
 		return -ENOMEM;
 	}
+	shim_caller_get(rest->caller);
 	rest->vaddr += iova - map->range.start;
 	rest->range.start = iova;
 	for (uint32_t i = 0; i < s->num_devices; i++)
@@ -394,6 +380,15 @@ int shim_space_cut(struct shim_space *s, uint64_t iova)
 	map->range.last = iova - 1;
 	ret = put_half(s, rest);
 	return put_half(s, map) ? -ENOMEM : ret;
+}
+
+void shim_space_move(struct space_map *map, uint64_t vaddr)
+{
+	struct shim_caller *old = map->caller;
+
+	map->caller = shim_caller_get(shim_caller_current());
+	map->vaddr = vaddr;
+	shim_caller_put(old);
 }
 
 uint64_t shim_space_unmap(struct shim_space *s, uint64_t first, uint64_t last)

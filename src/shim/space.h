@@ -9,7 +9,8 @@
 #ifndef SHIM_SPACE_H
 #define SHIM_SPACE_H
 
-#include "shim/shim.h"
+#include "shim/caller.h"
+#include "shim/mounts.h"
 #include "util/iovamap.h"
 
 #define SPACE_PAGE	 UINT64_C(4096)
@@ -21,8 +22,9 @@
 extern const struct dfd_iova shim_space_ranges[SPACE_NUM_RANGES];
 
 /**
- * struct space_map - memory of the program at an IOVA; @range comes first
+ * struct space_map - memory at an IOVA; @range comes first
  * @vaddr: where it is; of a file, in the file
+ * @caller: whose it is, but for a file
  * @lost_vaddr: the program has said that @vaddr is not its own any more
  * @is_file: it is a part of @file, which is our own fd
  */
@@ -30,6 +32,7 @@ struct space_map {
 	struct dfd_iova range;
 	uint64_t vaddr;
 	uint32_t prot;
+	struct shim_caller *caller;
 	bool lost_vaddr;
 	bool is_file;
 	int file;
@@ -80,9 +83,13 @@ int shim_space_cut(struct shim_space *s, uint64_t iova);
 int shim_space_attach(struct shim_space *s, struct shim_mount *m);
 void shim_space_detach(struct shim_space *s, struct shim_mount *m);
 
-/** shim_space_map() - Return: 0, -EEXIST, -EFAULT for memory that is not there, -ENOMEM, ... */
+/** shim_space_map() - memory of the caller. Return: 0, -EEXIST, -EFAULT for memory that is not
+ * there, -ENOMEM, ... */
 int shim_space_map(struct shim_space *s, uint64_t iova, uint64_t vaddr, uint64_t size,
 		   uint32_t prot);
+
+/** shim_space_move() - the memory of a map is at @vaddr of the caller from now on */
+void shim_space_move(struct space_map *map, uint64_t vaddr);
 
 /** shim_space_map_file() - @fd: duplicated. Return: as shim_space_map(), -EINVAL for no memfd, ...
  */

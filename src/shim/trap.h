@@ -33,6 +33,7 @@
 #include <signal.h>
 #include <ucontext.h>
 
+#include "shim/core.h"
 #include "shim/shim.h"
 
 /**
@@ -66,17 +67,14 @@ bool trap_find(uintptr_t addr, struct trap *out);
 /** trap_next() - Return: where the next range starts at or above @addr, else UINTPTR_MAX */
 uintptr_t trap_next(uintptr_t addr);
 
-/** trap_any() - Return: true when some of a range is emulated */
-bool trap_any(uintptr_t start, size_t len);
-
 /**
  * trap_mmap() - as mmap() of a part of a region whose accesses are emulated
- * @offset: in the region
+ * @p: the part; its file is that of the device, which stays open for as long as the map is there
  *
  * Return: the address or a negative errno.
  */
-intptr_t trap_mmap(struct shim_mount *m, uint32_t index, uint64_t offset, void *addr, size_t len,
-		   int prot, int flags);
+intptr_t trap_mmap(struct shim_mount *m, const struct core_place *p, void *addr, int prot,
+		   int flags);
 
 /* What libc's functions do, and the ranges follow. Return: as they do, with errno */
 void *trap_mmap_other(void *addr, size_t len, int prot, int flags, int fd, off_t off);

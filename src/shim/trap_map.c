@@ -160,27 +160,14 @@ static bool far_away(uintptr_t start, size_t len)
 	return start >= atomic_load(&highest) || end_of(start, len) <= atomic_load(&lowest);
 }
 
-bool trap_any(uintptr_t start, size_t len)
-{
-	size_t i;
-	bool any;
-
-	if (far_away(start, len))
-		return false;
-	shim_mutex_lock(&lock);
-	i = first_above(start);
-	any = i < num_traps && traps[i].start < end_of(start, len);
-	shim_mutex_unlock(&lock);
-	return any;
-}
-
 /* ---- mapping ---- */
 
 /* What is replaced at a fixed address goes in any case, as the kernel does. */
-static intptr_t map_locked(struct trap *t, void *addr, size_t len, int flags)
+static intptr_t map_locked(struct trap *t, const struct core_place *p, void *addr, int flags)
 {
 	const int place = MAP_FIXED | MAP_FIXED_NOREPLACE | SHIM_MAP_LOW;
 	uintptr_t start = (uintptr_t)addr;
+	const size_t len = p->len;
 	bool fixed = (flags & MAP_FIXED) && !(flags & MAP_FIXED_NOREPLACE);
 	int ret = num_traps > MAX_TRAPS - 3 ? -ENOMEM : 0;
 	void *map;
@@ -191,8 +178,8 @@ static intptr_t map_locked(struct trap *t, void *addr, size_t len, int flags)
 		return ret;
 	if (fixed && !(start % PAGE))
 		drop(start, end_of(start, len));
-	map = NEXT(mmap)(addr, len, PROT_NONE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (flags & place), -1, 0);
+	map = NEXT(mmap)(addr, len, PROT_NONE, MAP_PRIVATE | MAP_NORESERVE | (flags & place), p->fd,
+			 (off_t)p->at);
 	if (map == MAP_FAILED)
 		return -errno;
 	t->start = (uintptr_t)map;
@@ -217,16 +204,16 @@ static int start_emulating(const struct shim_mount *m)
 	return ret;
 }
 
-intptr_t trap_mmap(struct shim_mount *m, uint32_t index, uint64_t offset, void *addr, size_t len,
-		   int prot, int flags)
+intptr_t trap_mmap(struct shim_mount *m, const struct core_place *p, void *addr, int prot,
+		   int flags)
 {
-	struct trap t = { .mount = m, .index = index, .offset = offset, .prot = prot };
+	struct trap t = { .mount = m, .index = p->index, .offset = p->within, .prot = prot };
 	intptr_t ret;
 
 	shim_mutex_lock(&lock);
 	ret = start_emulating(m);
 	if (!ret)
-		ret = map_locked(&t, addr, len, flags);
+		ret = map_locked(&t, p, addr, flags);
 	shim_mutex_unlock(&lock);
 	return ret;
 }

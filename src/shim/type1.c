@@ -80,7 +80,7 @@ static int change_vaddr(struct shim_space *s, const struct vfio_iommu_type1_dma_
 	if (!there->lost_vaddr || there->range.start != map->iova ||
 	    there->range.last != map->iova + (map->size - 1))
 		return -EINVAL;
-	there->vaddr = map->vaddr;
+	shim_space_move(there, map->vaddr);
 	there->lost_vaddr = false;
 	return 0;
 }

@@ -6,8 +6,8 @@
  *
  * Each opening has a memfd of its own, whose inode finds the object. An object lives as long as an
  * fd of it or another object that holds it, as in the kernel: an open device holds its group or its
- * iommufd, a group its container. Nobody tells when the last fd goes away, other than by close();
- * so every call that depends on it looks first (vfio_sweep()).
+ * iommufd, a group its container. When the last fd goes away is not always told; so every call that
+ * depends on it looks first (vfio_sweep()).
  *
  * One lock guards all objects. It is taken before that of a mount, and not held while a device
  * works. State machines, order of checks and errnos are the kernel's.
@@ -15,6 +15,7 @@
 #ifndef SHIM_VFIO_H
 #define SHIM_VFIO_H
 
+#include "shim/core.h"
 #include "shim/space.h"
 
 /** enum vfio_kind - what an object is */
@@ -35,6 +36,8 @@ struct iommufd_object;
  * @parent: what it holds: of a group the container (or iommufd), of a device the group or iommufd
  * @holders: how many have it as their @parent
  * @open: there were fds of it when somebody looked
+ * @inode: identifies its memfd
+ * @keep: what side_in_use() wants of it
  * @space: of a container with an IOMMU: its address space
  * @v2: of a container: the IOMMU is of type 1 version 2
  * @iommufd: of an iommufd: what is in it
@@ -50,6 +53,8 @@ struct vfio_object {
 	struct vfio_object *parent;
 	unsigned int holders;
 	bool open;
+	uint64_t inode;
+	int keep;
 	struct shim_space *space;
 	bool v2;
 	struct iommufd *iommufd;
@@ -64,8 +69,8 @@ struct vfio_object {
 
 #define VFIO_MAX_OBJECTS 256u
 
-/** vfio_object_number() - Return: the object of a number from 1 up, or NULL */
-struct vfio_object *vfio_object_number(uint64_t number);
+/** vfio_mount() - Return: the mount of the object with a memfd of that inode, or NULL */
+struct shim_mount *vfio_mount(uint64_t inode);
 
 /** vfio_object_new() - Return: an object without fds, or NULL when there are too many */
 struct vfio_object *vfio_object_new(enum vfio_kind kind, struct shim_mount *m);
@@ -78,8 +83,8 @@ struct vfio_object *vfio_object_new(enum vfio_kind kind, struct shim_mount *m);
  */
 int vfio_object_fd(struct vfio_object *o, int flags);
 
-/** vfio_object_of() - Return: the object behind an fd, or NULL */
-struct vfio_object *vfio_object_of(int fd);
+/** vfio_object_of() - the object behind an fd of the caller. Return: 0, -EBADF, -EBADFD, ... */
+int vfio_object_of(int fd, struct vfio_object **o);
 
 /**
  * vfio_is_open() - Return: true when there is an object of that kind and mount other than @but; of
@@ -103,10 +108,10 @@ void vfio_closed(void);
 int vfio_open(struct shim_mount *m, int flags);
 
 /** vfio_ioctl() - Return: as ioctl() but a negative errno; -ENODATA: a device has to answer */
-int vfio_ioctl(struct vfio_object *o, uint32_t request, void *arg);
+int vfio_ioctl(uint64_t inode, uint32_t request, void *arg);
 
 /** vfio_access() - Return: 0 when the fd is one of a device in use, else a negative errno */
-int vfio_access(const struct vfio_object *o);
+int vfio_access(uint64_t inode);
 
 void vfio_fork_prepare(void);
 void vfio_fork_parent(void);

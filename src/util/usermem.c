@@ -32,7 +32,7 @@ void dfd_call_from(const struct dfd_caller *caller)
 
 /* ---- memory ---- */
 
-static pid_t whose(void)
+pid_t dfd_user_pid(void)
 {
 	return current ? current->pid : getpid();
 }
@@ -45,7 +45,7 @@ static bool not_permitted(ssize_t ret)
 int dfd_copy_in(void *to, const void *user, size_t len)
 {
 	struct iovec mine = { to, len }, theirs = { (void *)(uintptr_t)user, len };
-	ssize_t ret = process_vm_readv(whose(), &mine, 1, &theirs, 1, 0);
+	ssize_t ret = process_vm_readv(dfd_user_pid(), &mine, 1, &theirs, 1, 0);
 
 	if (ret == (ssize_t)len)
 		return 0;
@@ -58,7 +58,7 @@ int dfd_copy_in(void *to, const void *user, size_t len)
 int dfd_copy_out(void *user, const void *from, size_t len)
 {
 	struct iovec mine = { (void *)(uintptr_t)from, len }, theirs = { user, len };
-	ssize_t ret = process_vm_writev(whose(), &mine, 1, &theirs, 1, 0);
+	ssize_t ret = process_vm_writev(dfd_user_pid(), &mine, 1, &theirs, 1, 0);
 
 	if (ret == (ssize_t)len)
 		return 0;

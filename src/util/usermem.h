@@ -21,6 +21,9 @@ struct dfd_caller {
  */
 void dfd_call_from(const struct dfd_caller *caller);
 
+/** dfd_user_pid() - Return: the process whose the pointers and the fds are */
+pid_t dfd_user_pid(void);
+
 /** dfd_copy_in() - read @len bytes at @user. Return: 0 or -EFAULT */
 int dfd_copy_in(void *to, const void *user, size_t len);
 

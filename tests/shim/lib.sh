@@ -19,3 +19,7 @@ same() { # WHAT WANTED GOT
 run() { # PROGRAM...: with two devices at their paths
 	"$DEVFD" run --at $edu=model:edu --at $shapes=model:shapes -- "$@"
 }
+
+alone() { # PROGRAM...: the same, with the devices in its process
+	"$DEVFD" run --in-process --at $edu=model:edu --at $shapes=model:shapes -- "$@"
+}

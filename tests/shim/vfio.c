@@ -77,6 +77,22 @@ static long unmap(int fd, uint64_t iova, uint64_t size, uint32_t flags)
 
 #define RW (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)
 
+#define PAGE 0x1000u
+
+/* A page of registers, or NULL where region 0 cannot be mapped. */
+static void *registers(int device)
+{
+	struct vfio_region_info info = { .argsz = sizeof(info) };
+	void *page;
+
+	WANT(0, ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info));
+	if (!(info.flags & VFIO_REGION_INFO_FLAG_MMAP) || info.size < PAGE)
+		return NULL;
+	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, device, (off_t)info.offset);
+	CHECK(page != MAP_FAILED);
+	return page;
+}
+
 /* ---- container and group ---- */
 
 static void empty_container(int container)
@@ -148,6 +164,7 @@ static void group_device(int group, int container, const char *name)
 {
 	char other[64];
 	int device, again;
+	void *page;
 
 	snprintf(other, sizeof(other), "%s vf_token=", name);
 	WANT(-EFAULT, ioctl(group, VFIO_GROUP_GET_DEVICE_FD, NULL));
@@ -165,6 +182,10 @@ static void group_device(int group, int container, const char *name)
 	close(device);
 	WANT(-EBUSY, ioctl(group, VFIO_GROUP_UNSET_CONTAINER));
 	WANT(0, map(container, 0x10000, memory, SIZE, RW));
+	page = registers(again);
+	if (page)
+		WANT(0, map(container, 0x40000, page, PAGE, RW));
+	munmap(page, PAGE);
 	close(again);
 	WANT(0, ioctl(group, VFIO_GROUP_UNSET_CONTAINER));
 }
@@ -345,6 +366,7 @@ static void cdev(const char *file, const char *group)
 {
 	int iommu = iommufd(), device = must_open(file), second = must_open(file), fd;
 	uint32_t id = (uint32_t)ioas_alloc(iommu);
+	void *page;
 
 	unbound(device, iommu);
 	fd = must_open(group);
@@ -364,6 +386,10 @@ static void cdev(const char *file, const char *group)
 	WANT(-EINVAL, ioas_map(iommu, id, FIXED_RW, 0xfee00000, memory, SIZE));
 	WANT(SIZE, ioas_unmap(iommu, id, 0x10000, SIZE));
 	ioas(iommu, id);
+	page = registers(device);
+	if (page)
+		WANT(-EFAULT, ioas_map(iommu, id, FIXED_RW, 0x40000, page, PAGE));
+	munmap(page, PAGE);
 	WANT(0, detach(device));
 	WANT(0, destroy(iommu, id));
 	close(device);

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * A process has one connection to each supervisor that it knows (one, but for a `devfd run` inside
+ * another), made at the first call. The program may close its fd, and does: shells and daemons
+ * close every number. So the number is believed only after a look at the inode of the socket, and
+ * another connection made. A child of fork() makes its own, because a connection stands for the
+ * memory and the fds of one process. A child of vfork() has its parent's memory and copies of its
+ * fds, so it may use the connection, but not make one.
+ *
+ * The lock blocks signals, so a call is never cut short.
+ */
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "shim/client.h"
+#include "shim/protocol.h"
+
+/* Numbers from here on are rarely a program's. */
+#define HIGH_FD 900
+
+/** struct client - @inode: of the socket; @pid: whose connection it is, 0 for none */
+static struct client {
+	const char *supervisor;
+	int fd;
+	ino_t inode;
+	pid_t pid;
+} clients[4];
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* ---- one call ---- */
+
+static int take_fd(struct msghdr *msg)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	int fd = -1;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(fd)))
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+/* System calls as they are: those of libc are points where a thread may be cancelled. */
+static int exchange(int socket, const struct shim_call *call, struct shim_answer *answer,
+		    int cloexec, int *fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { answer, sizeof(*answer) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	size_t size = *call->path ? sizeof(*call) : offsetof(struct shim_call, path);
+
+	if (NEXT(syscall)(SYS_sendto, socket, call, size, MSG_NOSIGNAL, NULL, 0) != (long)size ||
+	    NEXT(syscall)(SYS_recvmsg, socket, &msg, cloexec) != sizeof(*answer))
+		return -EIO;
+	*fd = take_fd(&msg);
+	return 0;
+}
+
+/* ---- the connection ---- */
+
+static int move_up(int fd)
+{
+	int high = NEXT(fcntl)(fd, F_DUPFD_CLOEXEC, HIGH_FD);
+
+	if (high < 0)
+		return fd; /* fewer numbers are allowed */
+	NEXT(close)(fd);
+	return high;
+}
+
+/* The supervisor finds the process by the socket, and is sure of it by what lies in its memory. */
+static int hello(int fd)
+{
+	uint64_t cookie = 0;
+	struct shim_call call = { .op = SHIM_HELLO, .addr = (uintptr_t)&cookie };
+	struct shim_answer answer;
+	int none, ret;
+
+	if (getrandom(&cookie, sizeof(cookie), GRND_NONBLOCK) < 0)
+		cookie = (uint64_t)getpid() << 32 | (uint32_t)fd;
+	call.len = cookie;
+	ret = exchange(fd, &call, &answer, MSG_CMSG_CLOEXEC, &none);
+	return ret ? ret : (int)answer.result;
+}
+
+static int make_connection(struct client *c)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct stat st;
+	int fd, ret;
+
+	if (strlen(c->supervisor) >= sizeof(address.sun_path))
+		return -ENODEV;
+	strcpy(address.sun_path, c->supervisor);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	fd = move_up(fd);
+	ret = connect(fd, (struct sockaddr *)&address, sizeof(address)) ? -ENODEV : hello(fd);
+	if (ret || NEXT(fstat)(fd, &st)) {
+		NEXT(close)(fd);
+		return ret ? ret : -EIO;
+	}
+	*c = (struct client){ c->supervisor, fd, st.st_ino, getpid() };
+	return 0;
+}
+
+static bool still_there(const struct client *c)
+{
+	struct stat st;
+
+	return c->pid && !NEXT(fstat)(c->fd, &st) && S_ISSOCK(st.st_mode) && st.st_ino == c->inode;
+}
+
+static int connected(struct client *c)
+{
+	if (shim_vforked())
+		return still_there(c) ? 0 : -EAGAIN;
+	if (still_there(c)) {
+		if (c->pid == getpid())
+			return 0;
+		NEXT(close)(c->fd);
+	}
+	c->pid = 0;
+	return make_connection(c);
+}
+
+static struct client *find(const char *supervisor)
+{
+	for (size_t i = 0; i < sizeof(clients) / sizeof(*clients); i++) {
+		if (!clients[i].supervisor)
+			clients[i].supervisor = supervisor;
+		if (!strcmp(clients[i].supervisor, supervisor))
+			return &clients[i];
+	}
+	return NULL;
+}
+
+static int call_locked(const char *supervisor, const struct shim_call *call,
+		       struct shim_answer *answer, int cloexec, int *fd)
+{
+	struct client *c = find(supervisor);
+	int ret = c ? connected(c) : -ENODEV;
+
+	if (ret)
+		return ret;
+	ret = exchange(c->fd, call, answer, cloexec, fd);
+	if (ret && !shim_vforked()) {
+		NEXT(close)(c->fd);
+		c->pid = 0;
+	}
+	return ret;
+}
+
+/* Return: the result of the call; an fd that came with it in @fd, else -1 */
+static int64_t call(const char *supervisor, const struct shim_call *call,
+		    struct shim_answer *answer, int cloexec, int *fd)
+{
+	int ret, saved = errno;
+
+	*fd = -1;
+	shim_mutex_lock(&lock);
+	ret = call_locked(supervisor, call, answer, cloexec, fd);
+	shim_mutex_unlock(&lock);
+	errno = saved;
+	return ret ? ret : answer->result;
+}
+
+static int64_t call_without_fd(const struct shim_fd *f, struct shim_call *c)
+{
+	struct shim_answer answer;
+	int64_t ret;
+	int fd;
+
+	c->inode = f->inode;
+	ret = call(f->mount->supervisor, c, &answer, MSG_CMSG_CLOEXEC, &fd);
+	if (fd >= 0)
+		NEXT(close)(fd);
+	return ret;
+}
+
+/* An fd is expected with every result that is no error. */
+static int call_for_fd(const char *supervisor, const struct shim_call *c,
+		       struct shim_answer *answer, int cloexec)
+{
+	int fd;
+	int64_t ret = call(supervisor, c, answer, cloexec, &fd);
+
+	if (ret >= 0)
+		return fd < 0 ? -EMFILE : fd; /* the kernel drops what there is no number for */
+	if (fd >= 0)
+		NEXT(close)(fd);
+	return (int)ret;
+}
+
+/* ---- the calls ---- */
+
+int client_open(const struct shim_mount *m, int flags)
+{
+	struct shim_call c = { .op = SHIM_OPEN, .flags = (uint32_t)flags };
+	struct shim_answer answer;
+
+	strcpy(c.path, m->path);
+	return call_for_fd(m->supervisor, &c, &answer, flags & O_CLOEXEC ? MSG_CMSG_CLOEXEC : 0);
+}
+
+ssize_t client_move(const struct shim_fd *f, bool writes, void *buf, size_t len, uint64_t off)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		size_t want = len - done < SHIM_MAX_MOVE ? len - done : SHIM_MAX_MOVE;
+		struct shim_call c = { .op = writes ? SHIM_WRITE : SHIM_READ,
+				       .addr = (uintptr_t)buf + done,
+				       .len = want,
+				       .off = off + done };
+		ssize_t n = (ssize_t)call_without_fd(f, &c);
+
+		if (n < 0)
+			return done ? (ssize_t)done : n;
+		done += (size_t)n;
+		if ((size_t)n < want)
+			break;
+	}
+	return (ssize_t)done;
+}
+
+int client_ioctl(const struct shim_fd *f, uint32_t request, void *arg)
+{
+	struct shim_call c = {
+		.op = SHIM_IOCTL, .flags = request, .inode = f->inode, .addr = (uintptr_t)arg
+	};
+	struct shim_answer answer;
+
+	if (core_makes_fd(f->mount, request))
+		return call_for_fd(f->mount->supervisor, &c, &answer, MSG_CMSG_CLOEXEC);
+	return (int)call_without_fd(f, &c);
+}
+
+off_t client_end(const struct shim_fd *f)
+{
+	struct shim_call c = { .op = SHIM_END };
+
+	return (off_t)call_without_fd(f, &c);
+}
+
+static int call_for_place(const char *supervisor, const struct shim_call *c, struct core_place *p)
+{
+	struct shim_answer answer = { 0 };
+	int64_t ret = call(supervisor, c, &answer, MSG_CMSG_CLOEXEC, &p->fd);
+
+	if (ret < 0)
+		return (int)ret;
+	p->index = answer.index;
+	p->within = answer.within;
+	p->len = answer.len;
+	p->at = answer.off;
+	return !ret && p->fd < 0 ? -EMFILE : (int)ret;
+}
+
+int client_map(const struct shim_fd *f, uint64_t off, bool writes, struct core_place *p)
+{
+	const struct shim_call c = {
+		.op = SHIM_MAP, .flags = writes, .inode = f->inode, .len = p->len, .off = off
+	};
+
+	return call_for_place(f->mount->supervisor, &c, p);
+}
+
+int client_area(const struct shim_mount *m, bool writes, struct core_place *p)
+{
+	struct shim_call c = {
+		.op = SHIM_AREA, .flags = writes, .index = p->index, .len = p->len, .off = p->within
+	};
+
+	strcpy(c.path, m->path);
+	return call_for_place(m->supervisor, &c, p);
+}
+
+int client_access(const struct shim_mount *m, uint32_t index, uint64_t offset, void *buf,
+		  size_t len, bool writes)
+{
+	struct shim_call c = {
+		.op = SHIM_ACCESS, .flags = writes, .index = index, .len = len, .off = offset
+	};
+	struct shim_answer answer = { 0 };
+	int64_t ret;
+	int fd;
+
+	if (len > sizeof(c.addr))
+		return -EINVAL;
+	strcpy(c.path, m->path);
+	if (writes)
+		memcpy(&c.addr, buf, len);
+	ret = call(m->supervisor, &c, &answer, MSG_CMSG_CLOEXEC, &fd);
+	if (ret >= 0 && !writes)
+		memcpy(buf, &answer.off, len);
+	return ret < 0 ? (int)ret : 0;
+}
+
+/* ---- forking: the connection is not in the middle of a call ---- */
+
+void client_fork_prepare(void)
+{
+	shim_mutex_lock(&lock);
+}
+
+void client_fork_done(void)
+{
+	shim_mutex_unlock(&lock);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* The paths with a device behind them, the same list for a program and for its supervisor. */
+#ifndef SHIM_MOUNTS_H
+#define SHIM_MOUNTS_H
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <devfd/file.h>
+
+#include "shim/env.h"
+
+/** enum shim_node - what a path stands for */
+enum shim_node {
+	SHIM_DEVICE,	/* a device: the table, and regions */
+	SHIM_CONTAINER, /* /dev/vfio/vfio */
+	SHIM_GROUP,	/* /dev/vfio/N */
+	SHIM_IOMMUFD,	/* /dev/iommu */
+	SHIM_CDEV,	/* /dev/vfio/devices/vfioN: a device, once it is bound */
+};
+
+/**
+ * struct shim_mount - a path with a device behind it
+ * @path: absolute, without `.`, `..` and double slashes
+ * @base: its last component
+ * @node: what it stands for; only a device has what comes after @number
+ * @device: SHIM_GROUP: the device in it; SHIM_CDEV: the group that it is in
+ * @index: the number in the name, of a group or of a device's own file
+ * @name: SHIM_CDEV: as the bus names the device
+ * @address: for dfd_open()
+ * @supervisor: the socket of who has the device, or NULL when it is this process
+ * @number: 1 and up
+ * @position: makes read() and write() move the file position in one piece; taken before @lock
+ * @lock: held for every use of the members below, so for every access to the device
+ * @dev: NULL until the first use in this process
+ * @file: the file of @dev
+ * @memfd: the table, close-on-exec and never seen by the program
+ * @inode: identifies @memfd
+ * @served: this process serves the device
+ * @used: there were fds of @memfd when somebody looked
+ */
+struct shim_mount {
+	char path[SHIM_MAX_PATH];
+	const char *base;
+	enum shim_node node;
+	struct shim_mount *device;
+	unsigned int index;
+	const char *name;
+	const char *address;
+	const char *supervisor;
+	uint32_t number;
+	pthread_mutex_t position;
+	pthread_mutex_t lock;
+	struct dfd_device *dev;
+	struct dfd_file *file;
+	int memfd;
+	uint64_t inode;
+	bool served;
+	bool used;
+};
+
+/**
+ * shim_mounts_set() - make the list, once
+ * @at: lines PATH=ADDRESS, or NULL
+ * @vfio: a first line, then lines NAME=ADDRESS, or NULL
+ *
+ * Both are changed and must stay valid. An address that starts with `@` names the socket of a
+ * supervisor. Return: the first line of @vfio, or NULL.
+ */
+const char *shim_mounts_set(char *at, char *vfio);
+
+/** shim_mount_number() - Return: the mount of a number from 1 up, or NULL */
+struct shim_mount *shim_mount_number(uint64_t number);
+
+/** shim_mount_path() - Return: the mount at an absolute path, or NULL */
+struct shim_mount *shim_mount_path(const char *path);
+
+/* Numbers of fds that programs count on. */
+#define SHIM_LOW_FDS 64
+
+/* How the names of memfds start. */
+#define SHIM_MEMFD "devfd:"
+
+/** shim_mount_new_memfd() - Return: a memfd whose name tells the mount, close-on-exec, or a
+ * negative errno
+ */
+int shim_mount_new_memfd(const struct shim_mount *m);
+
+/** shim_mount_of_fd() - Return: the mount whose memfd this is, whichever process made it, or NULL
+ */
+struct shim_mount *shim_mount_of_fd(int fd);
+
+/** shim_memfd_seen() - tell of a memfd before shim_memfd_inode() is asked about one */
+void shim_memfd_seen(int fd);
+
+/** shim_memfd_inode() - Return: what identifies the memfd behind an fd, 0 for another file */
+uint64_t shim_memfd_inode(int fd);
+
+#endif
