@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # In the guest, behind a line `build=... here=...`, with the root directory of this machine: a program
-# drives the card by VFIO, which reads and writes registers where nothing can be mapped.
+# drives the card by VFIO, which reads and writes registers where nothing can be mapped. The three ways
+# of asking for it agree.
 set -eu
 function=0000:00:00.0
 for dir in "$build" "$here"; do
@@ -13,4 +14,6 @@ echo 1 >/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
 echo vfio-pci >/sys/bus/pci/devices/$function/driver_override
 echo $function >/sys/bus/pci/drivers_probe
 sh "$here/sysfs.sh" $function
-devfd run --at /dev/edu="pci:$function?via=noiommu" -- raw-edu /dev/edu 10
+address="pci:$function?via=noiommu"
+devfd run --at /dev/edu="$address" -- raw-edu /dev/edu 10
+lsvfio --via=both "$address" | grep -o '[0-9]* differences'
