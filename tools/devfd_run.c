@@ -181,10 +181,10 @@ static int open_function(const struct run *run, unsigned int i)
 	m = shim_mount_path(path);
 	ret = open_device(m);
 	if (!ret)
-		ret = view_add(run->view, m->name, i, m->dev);
+		ret = view_add(run->view, m->name, i, m->device->index, m->dev);
 	if (ret || !run->verbose)
 		return ret;
-	fprintf(stderr, "devfd run: %s is %s, /dev/vfio/%u and %s\n", m->name, m->address, i,
+	fprintf(stderr, "devfd run: %s is %s, %s and %s\n", m->name, m->address, m->device->path,
 		m->path);
 	shim_say_ways(m->name, m->dev);
 	return 0;

@@ -51,7 +51,7 @@ struct view {
 	const char *dir;
 	const char *name;
 	char device[64]; /* directory of the function */
-	unsigned int number;
+	unsigned int number, group;
 	uint8_t config[CONFIG_SIZE];
 	size_t config_len;
 	int failed;
@@ -291,10 +291,10 @@ static void put_links(struct view *v)
 	put_link(v, to, "sys/bus/pci/devices/%s", name);
 	snprintf(to, sizeof(to), "../../../../%s", v->device + strlen("sys/"));
 	put_link(v, to, "sys/bus/pci/drivers/vfio-pci/%s", name);
-	put_link(v, to, "sys/kernel/iommu_groups/%u/devices/%s", v->number, name);
+	put_link(v, to, "sys/kernel/iommu_groups/%u/devices/%s", v->group, name);
 	put_link(v, "../../../bus/pci", "%s/subsystem", v->device);
 	put_link(v, "../../../bus/pci/drivers/vfio-pci", "%s/driver", v->device);
-	snprintf(to, sizeof(to), "../../../kernel/iommu_groups/%u", v->number);
+	snprintf(to, sizeof(to), "../../../kernel/iommu_groups/%u", v->group);
 	put_link(v, to, "%s/iommu_group", v->device);
 	put_link(v, "../../../class/iommu/dmar0", "%s/iommu", v->device);
 	snprintf(to, sizeof(to), "../../../../%s", v->device + strlen("sys/"));
@@ -312,12 +312,12 @@ static void put_vfio(struct view *v)
 	put_link(v, "../..", "%s/vfio-dev/vfio%u/device", v->device, v->number);
 	put_link(v, "../../../../../class/vfio-dev", "%s/vfio-dev/vfio%u/subsystem", v->device,
 		 v->number);
-	snprintf(text, sizeof(text), "%u:%u\n", SHIM_MAJOR_GROUP, v->number);
-	put(v, text, "sys/class/vfio/%u/dev", v->number);
-	put(v, "DMA\n", "sys/kernel/iommu_groups/%u/type", v->number);
+	snprintf(text, sizeof(text), "%u:%u\n", SHIM_MAJOR_GROUP, v->group);
+	put(v, text, "sys/class/vfio/%u/dev", v->group);
+	put(v, "DMA\n", "sys/kernel/iommu_groups/%u/type", v->group);
 	put(v, "0x00000000fee00000 0x00000000feefffff msi\n",
-	    "sys/kernel/iommu_groups/%u/reserved_regions", v->number);
-	put(v, "", "dev/vfio/%u", v->number);
+	    "sys/kernel/iommu_groups/%u/reserved_regions", v->group);
+	put(v, "", "dev/vfio/%u", v->group);
 	put(v, "", "dev/vfio/devices/vfio%u", v->number);
 }
 
@@ -335,9 +335,10 @@ static void put_machine(struct view *v)
 	put(v, "1\n", "sys/class/iommu/dmar0/version");
 }
 
-int view_add(const char *dir, const char *name, unsigned int number_, struct dfd_device *dev)
+int view_add(const char *dir, const char *name, unsigned int number_, unsigned int group,
+	     struct dfd_device *dev)
 {
-	struct view v = { .dir = dir, .name = name, .number = number_ };
+	struct view v = { .dir = dir, .name = name, .number = number_, .group = group };
 
 	if (dfd_desc_bus(dfd_device_desc(dev)) != DFD_BUS_PCI)
 		return tool_fail(TOOL_FAILED,

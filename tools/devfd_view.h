@@ -15,8 +15,15 @@ const char *view_name(const char *text, char out[16]);
  */
 int view_start(char *dir, size_t size);
 
-/** view_add() - add device @number, under the name of a PCI function. Return: 0 or an exit code */
-int view_add(const char *dir, const char *name, unsigned int number, struct dfd_device *dev);
+/**
+ * view_add() - add a device under the name of a PCI function
+ * @number: of the device
+ * @group: number of its group
+ *
+ * Return: 0 or an exit code.
+ */
+int view_add(const char *dir, const char *name, unsigned int number, unsigned int group,
+	     struct dfd_device *dev);
 
 /**
  * view_mount() - mount the tree over /sys and /dev, for this process and what it starts

@@ -28,6 +28,7 @@ static int get_bind(struct vfio_device_bind_iommufd *bind, void *arg)
 static int find_iommufd(const struct vfio_object *o, const struct vfio_device_bind_iommufd *bind,
 			struct vfio_object **iommufd)
 {
+	const struct vfio_object *mate;
 	uint8_t token[16];
 	int ret;
 
@@ -46,7 +47,11 @@ static int find_iommufd(const struct vfio_object *o, const struct vfio_device_bi
 		return ret;
 	if ((*iommufd)->kind != VFIO_IOMMUFD)
 		return -EBADFD;
-	return bind->flags || vfio_is_open(VFIO_DEVICE, o->mount, o) ? -EINVAL : 0;
+	if (bind->flags || vfio_is_open(VFIO_DEVICE, o->mount, o))
+		return -EINVAL;
+	/* All devices of a group belong to one owner. */
+	mate = vfio_next_of_group(o->mount->device, NULL);
+	return mate && mate->parent != *iommufd ? -EPERM : 0;
 }
 
 static int bind_iommufd(struct vfio_object *o, void *arg)

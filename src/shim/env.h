@@ -5,19 +5,26 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* The environment variable that names the devices: PATH=ADDRESS, separated by newlines. */
 #define SHIM_ENV "DEVFD_AT"
 
 /*
  * The environment variable that names the devices behind VFIO: the directory of the view, then
- * NAME=ADDRESS for each, separated by newlines. Device i is in group i, and is
- * /dev/vfio/devices/vfioi.
+ * NAME=ADDRESS for each, separated by newlines. Device i is /dev/vfio/devices/vfioi, and in group i
+ * unless there is an earlier function of its slot, whose group it is in then.
  */
 #define SHIM_ENV_VFIO "DEVFD_VFIO"
 
 /* Set by -v: what happens later is said, too. */
 #define SHIM_ENV_SAY "DEVFD_VERBOSE"
+
+/** shim_same_slot() - Return: true for functions of one slot, which are one IOMMU group */
+static inline bool shim_same_slot(const char *a, const char *b)
+{
+	return !strncmp(a, b, strlen("0000:00:00."));
+}
 
 #define SHIM_MAX_MOUNTS	 64u
 #define SHIM_MAX_DEVICES 16u

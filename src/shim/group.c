@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* /dev/vfio/N: what an IOMMU can tell apart; here always one device. */
+/* /dev/vfio/N: what an IOMMU can tell apart; here the functions of a slot. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +95,17 @@ static int check_name(const struct shim_mount *m, const char *name)
 	return strspn(name + len, " ") == strlen(name + len) ? 0 : -EINVAL;
 }
 
+static int find_device(const struct shim_mount *group, const char *name, struct shim_mount **m)
+{
+	int ret = -ENODEV;
+
+	for (uint32_t i = 1; ret == -ENODEV && (*m = shim_mount_number(i)); i++) {
+		if ((*m)->node == SHIM_CDEV && (*m)->device == group)
+			ret = check_name(*m, name);
+	}
+	return ret;
+}
+
 /* The first fd of a device attaches it, and the others go along. */
 static int attach(struct vfio_object *device, struct vfio_object *to)
 {
@@ -142,12 +153,12 @@ static int open_device(struct vfio_object *o, struct shim_mount *m)
 
 static int get_device_fd(struct vfio_object *o, const char *user)
 {
-	struct shim_mount *m = o->mount->device;
 	char name[MAX_NAME];
+	struct shim_mount *m;
 	int ret = copy_name(name, user);
 
 	if (!ret)
-		ret = check_name(m, name);
+		ret = find_device(o->mount, name, &m);
 	if (!ret && !space_of(o))
 		ret = -EINVAL;
 	if (!ret)

@@ -68,12 +68,15 @@ static int find_bus(const struct vfio_object *o, struct bus *bus)
 	return 0;
 }
 
-/* What a device is to the owner of an iommufd: its id there, or that it is somebody else's. */
+/* What a device is to the owner of an iommufd: its id there, or whether its group is. */
 static uint32_t owner_id(const struct vfio_object *o, const struct shim_mount *m)
 {
-	const struct vfio_object *device = vfio_in_use(m);
+	const struct vfio_object *device = vfio_in_use(m), *mate;
 
-	return device && device->parent == o->parent ? device->devid : VFIO_PCI_DEVID_NOT_OWNED;
+	if (device && device->parent == o->parent)
+		return device->devid;
+	mate = vfio_next_of_group(m->device, NULL);
+	return mate && mate->parent == o->parent ? VFIO_PCI_DEVID_OWNED : VFIO_PCI_DEVID_NOT_OWNED;
 }
 
 static uint32_t mark_owners(const struct vfio_object *o, struct bus *bus)

@@ -195,20 +195,10 @@ static int move(struct vfio_object *device, struct shim_space *to)
 	return ret;
 }
 
-int iommufd_attach(struct vfio_object *iommufd, struct vfio_object *device, uint32_t *id)
+static void use_tables(struct iommufd *f, struct vfio_object *device, struct iommufd_object *hwpt)
 {
-	struct iommufd_object *old = device->hwpt, *hwpt;
-	struct iommufd *f = iommufd->iommufd;
-	int ret = find_tables(f, *id, &hwpt);
+	struct iommufd_object *old = device->hwpt;
 
-	if (ret)
-		return ret;
-	ret = move(device, hwpt->ioas->space);
-	if (ret) {
-		put_tables(f, hwpt);
-		return ret;
-	}
-	*id = hwpt->id;
 	hwpt->users++;
 	device->hwpt = hwpt;
 	device->attached = hwpt->ioas->space;
@@ -216,7 +206,48 @@ int iommufd_attach(struct vfio_object *iommufd, struct vfio_object *device, uint
 		old->users--;
 		put_tables(f, old);
 	}
-	return 0;
+}
+
+/* The devices of a group share page tables: who has some already takes all others along. */
+static int attach_group(struct iommufd *f, struct vfio_object *device, struct iommufd_object *hwpt)
+{
+	const struct shim_mount *group = device->mount->device;
+	const bool replaces = device->hwpt;
+	struct vfio_object *mate = NULL;
+	int ret;
+
+	while (!replaces && (mate = vfio_next_of_group(group, mate))) {
+		if (mate->hwpt && mate->hwpt != hwpt)
+			return -EINVAL;
+	}
+	ret = move(device, hwpt->ioas->space);
+	if (ret)
+		return ret;
+	use_tables(f, device, hwpt);
+	for (mate = NULL; replaces && !ret && (mate = vfio_next_of_group(group, mate));) {
+		if (!mate->hwpt || mate->hwpt == hwpt)
+			continue;
+		ret = move(mate, hwpt->ioas->space);
+		if (!ret)
+			use_tables(f, mate, hwpt);
+	}
+	return ret;
+}
+
+int iommufd_attach(struct vfio_object *iommufd, struct vfio_object *device, uint32_t *id)
+{
+	struct iommufd *f = iommufd->iommufd;
+	struct iommufd_object *hwpt;
+	int ret = find_tables(f, *id, &hwpt);
+
+	if (ret)
+		return ret;
+	ret = attach_group(f, device, hwpt);
+	if (ret)
+		put_tables(f, hwpt);
+	else
+		*id = hwpt->id;
+	return ret;
 }
 
 /* ---- dispatch ---- */

@@ -117,6 +117,23 @@ static void add_mount(char *line)
 	add_node(line, SHIM_DEVICE, equals + 1);
 }
 
+/* The group of a function: that of its slot, which is a new one for the first function of it. */
+static struct shim_mount *group_of(const char *name, unsigned int number)
+{
+	char path[SHIM_MAX_PATH];
+	struct shim_mount *group;
+
+	for (uint32_t i = 0; i < num_mounts; i++) {
+		if (mounts[i].node == SHIM_CDEV && shim_same_slot(mounts[i].name, name))
+			return mounts[i].device;
+	}
+	snprintf(path, sizeof(path), "/dev/vfio/%u", number);
+	group = add_node(path, SHIM_GROUP, NULL);
+	if (group)
+		group->index = number;
+	return group;
+}
+
 static void add_device(char *line, unsigned int number)
 {
 	char *equals = strchr(line, '='), path[SHIM_MAX_PATH];
@@ -125,15 +142,13 @@ static void add_device(char *line, unsigned int number)
 	if (!equals)
 		return;
 	*equals = '\0';
-	snprintf(path, sizeof(path), "/dev/vfio/%u", number);
-	group = add_node(path, SHIM_GROUP, NULL);
+	group = group_of(line, number);
 	snprintf(path, sizeof(path), "/dev/vfio/devices/vfio%u", number);
-	cdev = add_node(path, SHIM_CDEV, equals + 1);
-	if (!group || !cdev)
+	cdev = group ? add_node(path, SHIM_CDEV, equals + 1) : NULL;
+	if (!cdev)
 		return;
-	group->index = cdev->index = number;
+	cdev->index = number;
 	group->supervisor = cdev->supervisor;
-	group->device = cdev;
 	cdev->device = group;
 	cdev->name = line;
 }

@@ -29,7 +29,7 @@ enum shim_node {
  * @path: absolute, without `.`, `..` and double slashes
  * @base: its last component
  * @node: what it stands for; only a device has what comes after @number
- * @device: SHIM_GROUP: the device in it; SHIM_CDEV: the group that it is in
+ * @device: SHIM_CDEV: the group that it is in
  * @index: the number in the name, of a group or of a device's own file
  * @name: SHIM_CDEV: as the bus names the device
  * @address: for dfd_open()

@@ -71,6 +71,17 @@ bool vfio_is_open(enum vfio_kind kind, const struct shim_mount *m, const struct 
 	return false;
 }
 
+struct vfio_object *vfio_next_of_group(const struct shim_mount *group,
+				       const struct vfio_object *after)
+{
+	for (uint32_t i = after ? (uint32_t)(after - objects) + 1 : 0; i < VFIO_MAX_OBJECTS; i++) {
+		if (objects[i].kind == VFIO_DEVICE && objects[i].bound &&
+		    objects[i].mount->device == group)
+			return &objects[i];
+	}
+	return NULL;
+}
+
 struct vfio_object *vfio_in_use(const struct shim_mount *m)
 {
 	for (unsigned int i = 0; i < VFIO_MAX_OBJECTS; i++) {
@@ -215,7 +226,7 @@ static int new_group(struct shim_mount *m, int flags)
 {
 	struct vfio_object *o;
 
-	if (vfio_is_open(VFIO_GROUP, m, NULL) || vfio_is_open(VFIO_DEVICE, m->device, NULL))
+	if (vfio_is_open(VFIO_GROUP, m, NULL) || vfio_next_of_group(m, NULL))
 		return -EBUSY;
 	o = vfio_object_new(VFIO_GROUP, m);
 	return o ? vfio_object_fd(o, flags) : -ENOMEM;

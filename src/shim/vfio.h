@@ -95,6 +95,10 @@ bool vfio_is_open(enum vfio_kind kind, const struct shim_mount *m, const struct 
 /** vfio_in_use() - Return: an object of the device of a mount that is in use, or NULL */
 struct vfio_object *vfio_in_use(const struct shim_mount *m);
 
+/** vfio_next_of_group() - Return: the next object of a device in use in a group, or NULL */
+struct vfio_object *vfio_next_of_group(const struct shim_mount *group,
+				       const struct vfio_object *after);
+
 /** vfio_hold() - @o holds @parent, or lets go of what it held */
 void vfio_hold(struct vfio_object *o, struct vfio_object *parent);
 
