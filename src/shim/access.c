@@ -154,6 +154,9 @@ intptr_t shim_map(const struct shim_fd *f, int fd, void *addr, size_t len, int p
 	struct core_place p = { .len = len };
 	int ret;
 
+	/* Of VFIO's files only those of devices can be mapped. */
+	if (f->mount->node != SHIM_DEVICE && f->mount->node != SHIM_CDEV)
+		return -ENODEV;
 	if (f->access != O_RDWR && (writes || f->access != O_RDONLY))
 		return -EACCES;
 	if (!len || off < 0)
