@@ -49,7 +49,7 @@ def exported(library):
 
 def declared(cc):
     """{function: its parameters, as text}"""
-    text = run(cc, "-E", "-P", "-O2", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2", "-D_GNU_SOURCE",
+    text = run(*cc.split(), "-E", "-P", "-O2", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2", "-D_GNU_SOURCE",
                "-x", "c", "-", input="".join(f"#include <{h}.h>\n" for h in HEADERS))
     text = re.sub(r"__attribute__\s*\(\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)\)", "", text)
     while re.search(r"\{[^{}]*\}", text):
