@@ -45,7 +45,7 @@ static int check_alloc(const struct iommufd *f, const struct iommu_hwpt_alloc *a
 int hwpt_alloc(struct vfio_object *o, void *arg)
 {
 	struct iommu_hwpt_alloc *a = arg;
-	struct iommufd_object *hwpt;
+	struct iommufd_object *hwpt = NULL;
 	int ret = check_alloc(o->iommufd, a);
 
 	if (!ret)
