@@ -68,6 +68,8 @@ static int run(int argc, char **argv)
 	if (argv[1][0] == '-')
 		return tool_fail(TOOL_USAGE,
 				 "%s: unknown option; a verb comes first, see devfd help", argv[1]);
+	if (!*argv[1])
+		return tool_fail(TOOL_USAGE, "the verb is empty; \"devfd help\" lists them");
 	verb = find(argv[1]);
 	return verb ? verb->run(argc - 1, argv + 1) : TOOL_USAGE;
 }

@@ -127,8 +127,12 @@ static int add_device(struct run *run, const char *text)
 				 text);
 	for (unsigned int i = 0; i < run->devices; i++) {
 		if (!strcmp(run->names[i], out))
-			return tool_fail(TOOL_USAGE, "--device %s: is there twice", out);
+			return tool_fail(TOOL_USAGE,
+					 "--device %s: is there twice; give each its own name",
+					 out);
 	}
+	if (!equals[1])
+		return tool_fail(TOOL_USAGE, "--device %s: names no device after the \"=\"", text);
 	return copy_address(&run->behind[run->devices++], equals + 1);
 }
 
@@ -144,6 +148,8 @@ static int add_at(struct run *run, const char *text)
 		return tool_fail(TOOL_USAGE, "--at %s: a newline is not allowed here", text);
 	if (run->count == SHIM_MAX_MOUNTS)
 		return tool_fail(TOOL_USAGE, "--at %s: at most %u devices", text, SHIM_MAX_MOUNTS);
+	if (!equals[1])
+		return tool_fail(TOOL_USAGE, "--at %s: names no device after the \"=\"", text);
 	ret = add_path(run, text, (size_t)(equals - text));
 	return ret ? ret : copy_address(&run->addresses[run->count++], equals + 1);
 }

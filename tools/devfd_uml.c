@@ -134,6 +134,8 @@ static int check_kernel(struct uml *uml)
 	int ret;
 
 	uml->kernel = path;
+	if (given && !*given)
+		return tool_fail(TOOL_USAGE, "--kernel: names no file; it can also be left out");
 	if (!given && program_find(KERNEL_DEFAULT, path, sizeof(path)))
 		return tool_fail(TOOL_FAILED, "no kernel: there is no " KERNEL_DEFAULT
 					      " in $PATH; name one with --kernel or $" KERNEL_ENV

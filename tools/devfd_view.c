@@ -342,8 +342,8 @@ int view_add(const char *dir, const char *name, unsigned int number_, unsigned i
 
 	if (dfd_desc_bus(dfd_device_desc(dev)) != DFD_BUS_PCI)
 		return tool_fail(TOOL_FAILED,
-				 "--device %s: the device is not a PCI function; "
-				 "put it at a path with --at",
+				 "--device %s: the device is not a PCI function, which "
+				 "--device takes alone; devfd run --at puts others at a path",
 				 name);
 	snprintf(v.device, sizeof(v.device), "sys/devices/pci%.7s/%s", name, name);
 	put_machine(&v);

@@ -63,12 +63,26 @@ int program_find(const char *name, char *path, size_t size)
 	return snprintf(path, size, "%s", name) < (int)size ? try_path(name) : PROGRAM_NOT_FOUND;
 }
 
+static bool is_directory(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
 static int find(const char *name, char *path, size_t size)
 {
 	int ret = program_find(name, path, size);
 
 	if (ret == PROGRAM_NOT_FOUND)
-		tool_fail(0, "%s: program not found", name);
+		tool_fail(0,
+			  strchr(name, '/') ? "%s: program not found"
+			  : *name	    ? "%s: program not found in $PATH; write ./%s for one "
+					      "that is here"
+					    : "\"\": program not found; the name is empty",
+			  name, name);
+	else if (is_directory(path))
+		tool_fail(0, "%s: is a directory; name a program in it", name);
 	else if (ret)
 		tool_fail(0, "%s: not a program that may be executed", name);
 	return ret;

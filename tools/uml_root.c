@@ -198,10 +198,15 @@ static int add_interpreter(struct packing *p, const char *script)
 static int add_script(struct packing *p, const struct uml_root *root)
 {
 	char path[PATH_MAX];
+	struct stat st;
 
 	snprintf(path, sizeof(path), SCRIPT_DIR "/%s", basename(root->script));
+	if (!stat(root->script, &st) && !S_ISREG(st.st_mode))
+		return tool_fail(TOOL_FAILED,
+				 "--init %s: is no file that can be run; name a script",
+				 root->script);
 	if (access(root->script, X_OK))
-		return tool_fail(TOOL_FAILED, "%s: %s%s", root->script, strerror(errno),
+		return tool_fail(TOOL_FAILED, "--init %s: %s%s", root->script, strerror(errno),
 				 errno == EACCES ? "; has it been made executable?" : "");
 	if (copy(p, path, root->script))
 		return TOOL_FAILED;

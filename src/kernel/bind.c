@@ -309,10 +309,11 @@ static int choose(const struct bind_run *run, const char *const *names, size_t c
 	for (size_t i = 0; i < run->memory.count && !count && !ret; i++)
 		ret = memory_add(out, &run->memory.list[i]);
 	for (size_t i = 0; i < count && !ret; i++) {
-		const struct remembered *entry = function_parse(names[i], name, sizeof(name))
-							 ? memory_find(&run->memory, name)
-							 : NULL;
+		const struct remembered *entry;
 
+		if (!function_parse(names[i], name, sizeof(name)))
+			return function_refuse("pci", names[i], err);
+		entry = memory_find(&run->memory, name);
 		if (!entry)
 			return dfd_error_set(err, -ENOENT,
 					     "%s: nothing is remembered of it; devfd has not "

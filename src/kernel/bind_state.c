@@ -156,7 +156,7 @@ int memory_load(const char *root, struct memory *m, struct dfd_error *err)
 	snprintf(path, sizeof(path), "%s" BIND_STATE, root);
 	f = fopen(path, "re");
 	if (!f)
-		return errno == ENOENT ? 0 : fail(err, BIND_STATE, -errno);
+		return errno == ENOENT ? 0 : fail(err, path, -errno);
 	ret = parse_all(f, m, err);
 	fclose(f);
 	if (ret)

@@ -34,6 +34,14 @@ bool function_parse(const char *bdf, char *name, size_t room)
 	return true;
 }
 
+int function_refuse(const char *scheme, const char *bdf, struct dfd_error *err)
+{
+	return dfd_error_set(err, -EINVAL,
+			     "%s:%s is not a PCI function: write DOMAIN:BUS:DEVICE.FUNCTION "
+			     "in hexadecimal, such as 0000:01:00.0, or 01:00.0",
+			     scheme, bdf);
+}
+
 int function_open(const char *scheme, const char *root, const char *bdf, char *name,
 		  struct dfd_error *err)
 {
@@ -41,11 +49,7 @@ int function_open(const char *scheme, const char *root, const char *bdf, char *n
 	int n, fd;
 
 	if (!function_parse(bdf, name, FUNCTION_NAME_SIZE))
-		return dfd_error_set(
-			err, -EINVAL,
-			"%s:%s is not a PCI function: write DOMAIN:BUS:DEVICE.FUNCTION "
-			"in hexadecimal, such as 0000:01:00.0, or 01:00.0",
-			scheme, bdf);
+		return function_refuse(scheme, bdf, err);
 	n = snprintf(path, sizeof(path), "%s" DIRECTORY "%s", root ? root : "", name);
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return dfd_error_set(err, -ENAMETOOLONG, "%s:%s: the path is too long", scheme,

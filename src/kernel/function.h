@@ -13,6 +13,9 @@
 /** function_parse() - "01:00.0" or "0000:01:00.0" to the name of a directory. Return: is it one? */
 bool function_parse(const char *bdf, char *name, size_t room);
 
+/** function_refuse() - say that @bdf is none. Return: -EINVAL */
+int function_refuse(const char *scheme, const char *bdf, struct dfd_error *err);
+
 /**
  * function_open() - open the directory of a function
  * @scheme: of the address, for messages

@@ -62,12 +62,19 @@ static int make_room(const char *path, struct dfd_error *err)
 	if (lstat(path, &st))
 		return errno == ENOENT ? 0 : dfd_error_set(err, -errno, "%s: %m", path);
 	if (!S_ISSOCK(st.st_mode))
-		return dfd_error_set(err, -EEXIST, "%s: there is a file that is no socket", path);
+		return dfd_error_set(err, -EEXIST,
+				     "%s: there is a file that is no socket; name another path, or "
+				     "remove it",
+				     path);
 	fd = user_connect(path);
 	if (fd >= 0)
 		close(fd);
 	if (fd >= 0 || fd == -EAGAIN)
-		return dfd_error_set(err, -EADDRINUSE, "%s: somebody listens there already", path);
+		return dfd_error_set(
+			err, -EADDRINUSE,
+			"%s: somebody listens there already; name another path, or end that "
+			"server",
+			path);
 	if (fd != -ECONNREFUSED)
 		return dfd_error_set(err, fd, "%s: %s", path, strerror(-fd));
 	if (unlink(path) && errno != ENOENT)
@@ -86,7 +93,11 @@ static int lock_folder(const char *path, struct dfd_error *err)
 		 slash ? path : ".");
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return dfd_error_set(err, -errno, "%s: its folder %s: %m", path, folder);
+		return dfd_error_set(
+			err, -errno,
+			"%s: its folder %s: %m; name a path in one that is there and open to "
+			"this user",
+			path, folder);
 	for (int i = 0; (ret = flock(fd, LOCK_EX | LOCK_NB)) && i < PATIENCE; i++)
 		usleep(PATIENCE_US);
 	if (ret) {
@@ -138,7 +149,8 @@ static int listen_at(const char *path, const char *before, mode_t mode, struct u
 	if (!ret)
 		return fd;
 	close(fd);
-	return dfd_error_set(err, ret, "%s: %s", path, strerror(-ret));
+	return dfd_error_set(err, ret, "%s: no socket can be made there: %s; name another path",
+			     path, strerror(-ret));
 }
 
 int user_listen(const char *path, mode_t mode, struct user_place *place, struct dfd_error *err)
@@ -147,7 +159,9 @@ int user_listen(const char *path, mode_t mode, struct user_place *place, struct 
 	int lock, fd;
 
 	if (!*path)
-		return dfd_error_set(err, -ENOENT, "the path of a socket is empty");
+		return dfd_error_set(
+			err, -ENOENT,
+			"the path of a socket is empty; name a file, such as ./edu.sock");
 	if (strlen(path) + sizeof("~") > PATH_LEN)
 		return dfd_error_set(
 			err, -ENAMETOOLONG,
