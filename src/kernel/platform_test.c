@@ -290,9 +290,9 @@ static void test_no_node(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_describe), TEST(test_reset), TEST(test_calls_of_2011), TEST(test_reg),
-		TEST(test_amba),     TEST(test_reset), TEST(test_calls_of_2011), TEST(test_reg),
-		TEST(test_ranges),   TEST(test_cells), TEST(test_other_size),	 TEST(test_no_node),
+		TEST(test_describe),	  TEST(test_amba),	 TEST(test_reset),
+		TEST(test_calls_of_2011), TEST(test_reg),	 TEST(test_ranges),
+		TEST(test_cells),	  TEST(test_other_size), TEST(test_no_node),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
