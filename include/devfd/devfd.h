@@ -7,6 +7,7 @@
 #include <devfd/check.h>
 #include <devfd/desc.h>
 #include <devfd/device.h>
+#include <devfd/display.h>
 #include <devfd/enumerate.h>
 #include <devfd/error.h>
 #include <devfd/facts.h>

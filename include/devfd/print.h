@@ -40,8 +40,8 @@ int dfd_print_view_json(FILE *out, const char *address, const struct dfd_view *v
 /**
  * dfd_print_abilities() - what an open device can do beyond its description
  *
- * What a hot reset would take along, and what can be mapped for DMA. A device that has none of
- * these prints nothing.
+ * What a display shows, what a hot reset would take along, and what can be mapped for DMA. A device
+ * that has none of these prints nothing.
  *
  * Return: 0 or -EIO when @out is in error.
  */

@@ -13,6 +13,7 @@
 #define DEVFD_PROVIDER_H
 
 #include <devfd/device.h>
+#include <devfd/display.h>
 #include <devfd/iommu.h>
 #include <devfd/reset.h>
 
@@ -91,6 +92,10 @@ struct dfd_device_ops {
 	int (*dma_limits)(struct dfd_device *dev, struct dfd_dma_limits *out);
 	int (*dirty)(struct dfd_device *dev, enum dfd_dirty_op op, uint64_t iova, uint64_t size,
 		     uint64_t *bitmap);
+	/** Kernel devices: see <devfd/display.h>; @kind NULL: only probe. */
+	int (*plane)(struct dfd_device *dev, enum dfd_plane_way way,
+		     const enum dfd_plane_kind *kind, struct dfd_plane *out);
+	int (*plane_dmabuf)(struct dfd_device *dev, uint32_t where);
 };
 
 /**

@@ -305,7 +305,34 @@ struct vfio_pci_hot_reset {
 
 /* ---- what few devices have ---- */
 
+struct vfio_device_gfx_plane_info {
+	uint32_t argsz;
+	uint32_t flags;
+	uint32_t drm_plane_type;
+	uint32_t drm_format;
+	uint64_t drm_format_mod;
+	uint32_t width;
+	uint32_t height;
+	uint32_t stride;
+	uint32_t size;
+	uint32_t x_pos;
+	uint32_t y_pos;
+	uint32_t x_hot;
+	uint32_t y_hot;
+	uint32_t where; /* region index, or number of a dma-buf */
+	uint32_t reserved;
+};
+
 #define VFIO_DEVICE_QUERY_GFX_PLANE _IO(VFIO_TYPE, VFIO_BASE + 14)
+#define VFIO_DEVICE_GET_GFX_DMABUF  _IO(VFIO_TYPE, VFIO_BASE + 15)
+
+#define VFIO_GFX_PLANE_TYPE_PROBE  (1u << 0)
+#define VFIO_GFX_PLANE_TYPE_DMABUF (1u << 1)
+#define VFIO_GFX_PLANE_TYPE_REGION (1u << 2)
+
+_Static_assert(sizeof(struct vfio_device_gfx_plane_info) == 64, "kernel layout");
+_Static_assert(VFIO_DEVICE_QUERY_GFX_PLANE == 0x3b72 && VFIO_DEVICE_GET_GFX_DMABUF == 0x3b73,
+	       "kernel numbers");
 
 struct vfio_device_ioeventfd {
 	uint32_t argsz;

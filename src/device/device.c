@@ -263,17 +263,11 @@ int dfd_device_reset(struct dfd_device *dev)
 	return ret;
 }
 
-/* Members that came later: a provider may have been built against a table without them. */
-#define HAS(dev, member)                                                                           \
-	((dev)->ops->size >=                                                                       \
-		 offsetof(struct dfd_device_ops, member) + sizeof((dev)->ops->member) &&           \
-	 (dev)->ops->member)
-
 int dfd_hot_reset_info(struct dfd_device *dev, struct dfd_hot_reset **out, struct dfd_error *err)
 {
 	int ret;
 
-	if (!HAS(dev, hot_reset_info))
+	if (!DEVICE_HAS(dev, hot_reset_info))
 		return dfd_error_set(err, -EOPNOTSUPP,
 				     "only a device of the kernel's VFIO has a "
 				     "hot reset");
@@ -287,7 +281,7 @@ int dfd_hot_reset(struct dfd_device *dev, struct dfd_error *err)
 {
 	int ret;
 
-	if (!HAS(dev, hot_reset))
+	if (!DEVICE_HAS(dev, hot_reset))
 		return dfd_error_set(err, -EOPNOTSUPP,
 				     "only a device of the kernel's VFIO has a "
 				     "hot reset");
@@ -303,7 +297,7 @@ int dfd_dma_limits(struct dfd_device *dev, struct dfd_dma_limits *out)
 {
 	int ret;
 
-	if (!HAS(dev, dma_limits))
+	if (!DEVICE_HAS(dev, dma_limits))
 		return -EOPNOTSUPP;
 	device_enter(dev);
 	ret = dev->ops->dma_limits(dev, out);
@@ -316,7 +310,7 @@ static int dirty(struct dfd_device *dev, enum dfd_dirty_op op, uint64_t iova, ui
 {
 	int ret;
 
-	if (!HAS(dev, dirty))
+	if (!DEVICE_HAS(dev, dirty))
 		return -EOPNOTSUPP;
 	device_enter(dev);
 	ret = dev->ops->dirty(dev, op, iova, size, bitmap);

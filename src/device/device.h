@@ -85,4 +85,10 @@ bool device_feature_is_plain(uint32_t flags);
 /** dfd_device_resets() - Return: how often the device was reset; for tests */
 unsigned int dfd_device_resets(struct dfd_device *dev);
 
+/* Members that came later: a provider may have been built against a table without them. */
+#define DEVICE_HAS(dev, member)                                                                    \
+	((dev)->ops->size >=                                                                       \
+		 offsetof(struct dfd_device_ops, member) + sizeof((dev)->ops->member) &&           \
+	 (dev)->ops->member)
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Vectors: more of them than before, fewer than asked for, and features by their number. */
+/* Vectors: more of them than before, fewer than asked for, features by their number, planes. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <devfd/display.h>
 #include <devfd/feature.h>
+#include <devfd/open.h>
 
 #include "device/device.h"
 #include "fake_kernel.h"
@@ -167,6 +169,53 @@ static void test_more_features(void **state)
 	assert_int_equal(dfd_zpci_error(dev, report, sizeof(report)), -EINVAL);
 }
 
+/* ---- planes ---- */
+
+static void test_planes(void **state)
+{
+	struct dfd_plane p = { 0 };
+	int fd;
+
+	(void)state;
+	assert_int_equal(dfd_plane_probe(dev, DFD_PLANE_DMABUF), -ENOTTY);
+	assert_int_equal(dfd_plane_dmabuf(dev, 7), -ENOTTY);
+	fake.planes = VFIO_GFX_PLANE_TYPE_DMABUF;
+	assert_int_equal(dfd_plane_probe(dev, DFD_PLANE_DMABUF), 0);
+	assert_int_equal(dfd_plane_probe(dev, DFD_PLANE_REGION), -EINVAL);
+	assert_int_equal(dfd_plane_probe(dev, (enum dfd_plane_way)1), -EINVAL);
+	assert_int_equal(dfd_plane_get(dev, DFD_PLANE_DMABUF, DFD_PLANE_PRIMARY, &p), 0);
+	assert_int_equal(p.format, 0x34325258);
+	assert_true(p.modifier == UINT64_C(1) << 56);
+	assert_int_equal(p.width, 640);
+	assert_int_equal(p.height, 480);
+	assert_int_equal(p.stride, 2560);
+	assert_int_equal(p.size, 2560 * 480);
+	assert_int_equal(p.x << 12 | p.y << 8 | p.hot_x << 4 | p.hot_y, 0x1234);
+	fd = dfd_plane_dmabuf(dev, p.where);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(dfd_plane_dmabuf(dev, p.where + 1), -EINVAL);
+	/* One that is off, and a failure, which leaves what was there. */
+	assert_int_equal(dfd_plane_get(dev, DFD_PLANE_DMABUF, DFD_PLANE_CURSOR, &p), 0);
+	assert_int_equal(p.format, 0);
+	p.width = 99;
+	assert_int_equal(dfd_plane_get(dev, DFD_PLANE_REGION, DFD_PLANE_PRIMARY, &p), -EINVAL);
+	assert_int_equal(p.width, 99);
+}
+
+static void test_no_planes(void **state)
+{
+	struct dfd_device *model;
+	struct dfd_plane p;
+
+	(void)state;
+	assert_int_equal(dfd_open("model:edu", &model, NULL), 0);
+	assert_int_equal(dfd_plane_get(model, DFD_PLANE_DMABUF, DFD_PLANE_PRIMARY, &p),
+			 -EOPNOTSUPP);
+	assert_int_equal(dfd_plane_dmabuf(model, 0), -EOPNOTSUPP);
+	dfd_device_close(model);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -174,6 +223,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_one_by_one), TEST(test_noresize),	  TEST(test_noresize_by_library),
 		TEST(test_fewer),      TEST(test_plain_features), TEST(test_more_features),
+		TEST(test_planes),     TEST(test_no_planes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

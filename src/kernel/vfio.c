@@ -14,6 +14,7 @@
 
 #include "abi/vfio.h"
 #include "kernel/describe.h"
+#include "kernel/display.h"
 #include "kernel/explain.h"
 #include "kernel/hot_reset.h"
 #include "kernel/irqs.h"
@@ -186,6 +187,23 @@ static int feature(struct dfd_device *dev, uint32_t flags, void *data, size_t le
 	return ret;
 }
 
+/* ---- planes ---- */
+
+static int plane(struct dfd_device *dev, enum dfd_plane_way way, const enum dfd_plane_kind *kind,
+		 struct dfd_plane *out)
+{
+	const struct vfio_device *p = dfd_device_priv(dev);
+
+	return display_plane(p->env.calls, p->link.device, way, kind, out);
+}
+
+static int plane_dmabuf(struct dfd_device *dev, uint32_t where)
+{
+	const struct vfio_device *p = dfd_device_priv(dev);
+
+	return display_dmabuf(p->env.calls, p->link.device, where);
+}
+
 static void vfio_close(struct dfd_device *dev)
 {
 	struct vfio_device *p = dfd_device_priv(dev);
@@ -210,6 +228,8 @@ static const struct dfd_device_ops vfio_ops = {
 	.hot_reset = vfio_hot_reset,
 	.dma_limits = dma_limits,
 	.dirty = dirty,
+	.plane = plane,
+	.plane_dmabuf = plane_dmabuf,
 };
 
 /* Whose memory cannot be mapped: without an IOMMU, or opened by somebody else. */
@@ -225,6 +245,8 @@ static const struct dfd_device_ops no_dma_ops = {
 	.close = vfio_close,
 	.hot_reset_info = vfio_hot_reset_info,
 	.hot_reset = vfio_hot_reset,
+	.plane = plane,
+	.plane_dmabuf = plane_dmabuf,
 };
 
 /* ---- opening ---- */

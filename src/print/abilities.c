@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include <devfd/display.h>
 #include <devfd/feature.h>
 #include <devfd/iommu.h>
 #include <devfd/print.h>
@@ -79,6 +81,41 @@ static void print_dma(FILE *out, struct dfd_device *dev)
 			l.ranges[i].last);
 }
 
+/* "XR24" of a fourcc; a byte that is no character is a question mark. */
+static const char *fourcc(uint32_t format, char text[5])
+{
+	for (int i = 0; i < 4; i++) {
+		char c = (char)(format >> 8 * i & 0x7f);
+
+		text[i] = c >= ' ' && c < 0x7f ? c : '?';
+	}
+	text[4] = '\0';
+	return text;
+}
+
+static void print_planes(FILE *out, struct dfd_device *dev)
+{
+	enum dfd_plane_way way = DFD_PLANE_DMABUF;
+	struct dfd_plane p;
+	char format[5];
+	int ret;
+
+	if (dfd_plane_probe(dev, way)) {
+		way = DFD_PLANE_REGION;
+		if (dfd_plane_probe(dev, way))
+			return;
+	}
+	fprintf(out, "  %-12s%s", "display", way == DFD_PLANE_DMABUF ? "by dma-buf" : "by region");
+	ret = dfd_plane_get(dev, way, DFD_PLANE_PRIMARY, &p);
+	if (ret)
+		fprintf(out, ", which cannot be asked: %s\n", strerror(-ret));
+	else if (!p.width)
+		fprintf(out, ", off\n");
+	else
+		fprintf(out, ", %" PRIu32 "x%" PRIu32 " %s, %" PRIu32 " bytes a line\n", p.width,
+			p.height, fourcc(p.format, format), p.stride);
+}
+
 int dfd_print_features(FILE *out, struct dfd_device *dev)
 {
 	struct feature_matrix m = { 0 };
@@ -94,6 +131,7 @@ int dfd_print_features(FILE *out, struct dfd_device *dev)
 
 int dfd_print_abilities(FILE *out, struct dfd_device *dev)
 {
+	print_planes(out, dev);
 	print_hot_reset(out, dev);
 	print_dma(out, dev);
 	return ferror(out) ? -EIO : 0;

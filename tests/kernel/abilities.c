@@ -57,7 +57,9 @@ int main(void)
 	fake.reset_devices[0] = (struct vfio_pci_dependent_device){ 7, 0, 1, 0 };
 	fake.reset_devices[1] = (struct vfio_pci_dependent_device){ 7, 0, 1, 1 };
 	fake.reset_count = 2;
+	fake.planes = VFIO_GFX_PLANE_TYPE_DMABUF;
 	show("01:00.0?via=group");
+	fake.planes = 0;
 	fake.reset_count = 0;
 	fake.feature_gets = fake.feature_sets = 0;
 	show("01:00.0?via=cdev");

@@ -6,8 +6,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <devfd/display.h>
 #include <devfd/file.h>
 #include <devfd/open.h>
 
@@ -419,6 +421,41 @@ static int device_feature(struct vfio_device_feature *arg)
 	return fake.feature_ret;
 }
 
+/* As samples/vfio-mdev/mbochs.c: a plane that is off is a success with nothing in it. */
+static int query_plane(struct vfio_device_gfx_plane_info *arg)
+{
+	bool probe = arg->flags & VFIO_GFX_PLANE_TYPE_PROBE;
+
+	if (!fake.planes)
+		return -ENOTTY;
+	if (arg->argsz < sizeof(*arg) || (arg->flags & ~VFIO_GFX_PLANE_TYPE_PROBE) != fake.planes)
+		return -EINVAL;
+	if (probe)
+		return 0;
+	*arg = (struct vfio_device_gfx_plane_info){ .drm_plane_type = arg->drm_plane_type };
+	if (arg->drm_plane_type != DFD_PLANE_PRIMARY)
+		return 0;
+	arg->drm_format = 0x34325258;
+	arg->drm_format_mod = UINT64_C(1) << 56;
+	arg->width = 640;
+	arg->height = 480;
+	arg->stride = 2560;
+	arg->size = 2560 * 480;
+	arg->x_pos = 1;
+	arg->y_pos = 2;
+	arg->x_hot = 3;
+	arg->y_hot = 4;
+	arg->where = 7;
+	return 0;
+}
+
+static int get_dmabuf(const uint32_t *where)
+{
+	if (!fake.planes)
+		return -ENOTTY;
+	return *where == 7 ? eventfd(0, EFD_CLOEXEC) : -EINVAL;
+}
+
 static int hot_reset_list(const struct file *f, struct vfio_pci_hot_reset_info *arg)
 {
 	uint32_t room = (arg->argsz - (uint32_t)sizeof(*arg)) / (uint32_t)sizeof(*arg->devices);
@@ -493,6 +530,10 @@ static int device_ioctl(struct file *f, unsigned long request, void *arg)
 		return irq_info(arg);
 	case VFIO_DEVICE_FEATURE:
 		return device_feature(feature);
+	case VFIO_DEVICE_QUERY_GFX_PLANE:
+		return query_plane(arg);
+	case VFIO_DEVICE_GET_GFX_DMABUF:
+		return get_dmabuf(arg);
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
 		return hot_reset_list(f, arg);
 	case VFIO_DEVICE_PCI_HOT_RESET:

@@ -64,6 +64,8 @@ struct fake_chain {
  * @short_unmap: unmapping leaves a page behind
  * @feature_gets, @feature_sets: features by their number, and the directions they have
  * @feature_ret: what a feature answers
+ * @planes: not 0: where the primary plane has its pixels, VFIO_GFX_PLANE_TYPE_*; it shows 640x480,
+ *          the others are off
  * @reset_devices, @reset_count: what a hot reset affects; 0: there is none
  * @reset_flags: of the list for a device by its own file
  * @entries: maps that the container can have
@@ -106,6 +108,7 @@ struct fake_kernel {
 	uint64_t feature_gets;
 	uint64_t feature_sets;
 	int feature_ret;
+	uint32_t planes;
 	struct vfio_pci_dependent_device reset_devices[4];
 	uint32_t reset_count;
 	uint32_t reset_flags;

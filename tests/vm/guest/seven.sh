@@ -47,6 +47,8 @@ mdevs() {
 	check mbochs make_mdev mbochs small $display
 	mdev_checks mbochs $display
 	check mbochs-edid region_named mdev:$display "graphics EDID"
+	check mbochs-off region_named mdev:$display "display     by dma-buf, off"
+	check mbochs-display vm-display mdev:$display
 	check matrix matrix mtty=mdev:$serial mbochs=mdev:$display \
 		mttygroup="mdev:$serial?via=group"
 }
