@@ -83,3 +83,13 @@ int irqs_set(const struct kernel_calls *calls, int fd, const struct dfd_irq_set 
 	ret = send(calls, fd, &off);
 	return ret < 0 ? ret : send(calls, fd, set);
 }
+
+/* One that has no mask refuses it, which is as good. */
+void irqs_forget_mask(const struct kernel_calls *calls, int fd, uint32_t index)
+{
+	const struct dfd_irq_set unmask = { .flags = DFD_IRQ_DATA_NONE | DFD_IRQ_ACTION_UNMASK,
+					    .index = index,
+					    .count = 1 };
+
+	send(calls, fd, &unmask);
+}

@@ -18,4 +18,12 @@
 int irqs_set(const struct kernel_calls *calls, int fd, const struct dfd_irq_set *set,
 	     struct dfd_error *why);
 
+/**
+ * irqs_forget_mask() - let an interrupt of a platform device that was switched off start unmasked
+ *
+ * As a PCI function's does. Otherwise one that came, and masked itself, before it was switched off
+ * would never come again.
+ */
+void irqs_forget_mask(const struct kernel_calls *calls, int fd, uint32_t index);
+
 #endif

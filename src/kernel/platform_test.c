@@ -155,6 +155,29 @@ static void test_reset(void **state)
 	fake_stop();
 }
 
+/* One that has masked itself on delivery comes again once it was switched off and on. */
+static void test_mask_is_forgotten(void **state)
+{
+	const struct dfd_irq_set trigger = { .flags = DFD_IRQ_DATA_NONE | DFD_IRQ_ACTION_TRIGGER,
+					     .count = 1 };
+	struct dfd_device *dev;
+
+	(void)state;
+	fake_start("model:pl011");
+	fake.automasks = true;
+	dev = open_ok();
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(dfd_irq_enable(dev, 0, 1), 0);
+		assert_int_equal(dfd_set_irqs(dev, &trigger), 0);
+		assert_int_equal(dfd_set_irqs(dev, &trigger), 0);
+		assert_int_equal(dfd_wait_irq(dev, 0, 0, 0), 1);
+		assert_int_equal(dfd_irq_disable(dev, 0), 0);
+	}
+	assert_int_equal(fake.masked, 0);
+	dfd_device_close(dev);
+	fake_stop();
+}
+
 /* The calls of 2011, on what stands for a real kernel's device. */
 static void test_calls_of_2011(void **state)
 {
@@ -290,9 +313,11 @@ static void test_no_node(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_describe),	  TEST(test_amba),	 TEST(test_reset),
-		TEST(test_calls_of_2011), TEST(test_reg),	 TEST(test_ranges),
-		TEST(test_cells),	  TEST(test_other_size), TEST(test_no_node),
+		TEST(test_describe),	  TEST(test_mask_is_forgotten),
+		TEST(test_amba),	  TEST(test_reset),
+		TEST(test_calls_of_2011), TEST(test_reg),
+		TEST(test_ranges),	  TEST(test_cells),
+		TEST(test_other_size),	  TEST(test_no_node),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,11 @@ static int region_map(struct dfd_device *dev, uint32_t index, int *fd, uint64_t 
 
 /* ---- interrupts ---- */
 
+static bool switches_off(const struct dfd_irq_set *set)
+{
+	return set->flags == (DFD_IRQ_DATA_NONE | DFD_IRQ_ACTION_TRIGGER) && !set->count;
+}
+
 static int set_irqs(struct dfd_device *dev, const struct dfd_irq_set *set)
 {
 	const struct vfio_device *p = dfd_device_priv(dev);
@@ -76,6 +81,8 @@ static int set_irqs(struct dfd_device *dev, const struct dfd_irq_set *set)
 
 	if (why.text[0])
 		dfd_device_log(dev, "%s: %s", p->address, why.text);
+	if (!ret && switches_off(set) && dfd_desc_bus(dfd_device_desc(dev)) != DFD_BUS_PCI)
+		irqs_forget_mask(p->env.calls, p->link.device, set->index);
 	return ret;
 }
 

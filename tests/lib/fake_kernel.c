@@ -484,6 +484,23 @@ static int hot_reset(const struct file *f, const struct vfio_pci_hot_reset *arg)
 	return 0;
 }
 
+/* Return: does the mask of an interrupt of the platform keep this back? */
+static bool masked(const struct vfio_irq_set *set)
+{
+	uint32_t bit = UINT32_C(1) << set->index, action = set->flags & ~VFIO_IRQ_SET_DATA_NONE;
+
+	if (!fake.automasks || !(set->flags & VFIO_IRQ_SET_DATA_NONE) || !set->count)
+		return false;
+	if (action == VFIO_IRQ_SET_ACTION_UNMASK) {
+		fake.masked &= ~bit;
+		return true;
+	}
+	if (fake.masked & bit)
+		return true;
+	fake.masked |= bit;
+	return false;
+}
+
 /* Vectors that are on are only looked at where their number stays as it is. */
 static int set_irqs(struct vfio_irq_set *set)
 {
@@ -492,6 +509,8 @@ static int set_irqs(struct vfio_irq_set *set)
 
 	fake.irq_argsz = set->argsz;
 	fake.irq_flags = set->flags;
+	if (masked(set))
+		return 0;
 	if (set->flags == route && (fake.noresize >> set->index & 1) && vectors[set->index] &&
 	    set->start + set->count > vectors[set->index])
 		return -EINVAL;

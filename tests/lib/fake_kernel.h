@@ -59,6 +59,8 @@ struct fake_chain {
  * @counts_writes: its page tables can keep account of what is written
  * @written: pages that were, a bit for each from address 0 on
  * @noresize: interrupts, a bit for each index, that keep the number of vectors they start with
+ * @masked: as the platform's driver has it: interrupts, a bit for each index, whose mask outlasts
+ *          their eventfd; @automasks: it does that for wired ones, and a trigger by hand masks
  * @phys: where all memory is, for a device without an IOMMU; 0: there is an IOMMU
  * @contiguous: bytes there in one piece
  * @short_unmap: unmapping leaves a page behind
@@ -102,6 +104,8 @@ struct fake_kernel {
 	bool counts_writes;
 	uint64_t written;
 	uint32_t noresize;
+	uint32_t masked;
+	bool automasks;
 	uint64_t phys;
 	uint64_t contiguous;
 	bool short_unmap;
