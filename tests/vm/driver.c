@@ -5,10 +5,8 @@
 
 #include "driver.h"
 
-void must(bool ok, const char *what)
+void end_with(const char *what)
 {
-	if (ok)
-		return;
 	fprintf(stderr, "%s: %s\n", program_invocation_short_name, what);
 	exit(1);
 }
@@ -19,6 +17,6 @@ struct dfd_device *open_one(const char *address)
 	struct dfd_error err;
 
 	if (dfd_open(address, &dev, &err))
-		must(false, err.text);
+		end_with(err.text);
 	return dev;
 }

@@ -62,8 +62,7 @@ static struct dfd_dma_buf reachable(void)
 		if (other)
 			memset(other, i, PAGE);
 	}
-	must(false, "there is no memory that the device can reach");
-	return buf;
+	end_with("there is no memory that the device can reach");
 }
 
 int main(int argc, char **argv)

@@ -242,10 +242,10 @@ static const char *dma_again(void)
 	if (!has_dma())
 		return NONE;
 	ret = map_file(IOVA, PAGE);
-	if (!ret)
+	if (!ret) {
 		unmap_all();
-	if (!ret)
 		ret = map_file(IOVA, 2 * PAGE);
+	}
 	return mapped(ret);
 }
 
