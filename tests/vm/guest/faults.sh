@@ -59,6 +59,34 @@ asked_back() {
 	check back-retry drive "pci:$edu?via=cdev"
 }
 
+kept_away() { # BDF DRIVER
+	! bind "$1" "$2" && same "" "$(driver "$1")"
+}
+
+# Another function of the group belongs to a driver of the host. While a device of a group is open,
+# the kernel keeps such a driver from what else is in there.
+not_viable() {
+	local way
+	bind $shared vfio-pci
+	check not-viable-driver same nvme "$(driver $culprit)"
+	for way in cdev group; do
+		refused not-viable-$way "$culprit is in it, too, and is bound to nvme" \
+			edu "pci:$shared?via=$way" 5
+	done
+	check not-viable-remedy follow_advice
+	for way in cdev group; do
+		check not-viable-$way-retry drive "pci:$shared?via=$way"
+		unbind $culprit
+		check not-viable-$way-hold hold "pci:$shared?via=$way" 0 --stubborn
+		check not-viable-$way-kept kept_away $culprit nvme
+		kill $holder
+		wait $holder
+		check not-viable-$way-after bind $culprit nvme
+		refused not-viable-$way-again "$culprit is in it, too" edu "pci:$shared?via=$way" 5
+		unbind $culprit
+	done
+}
+
 # A virtual function whose physical function another process drives: only who knows the token.
 token() {
 	local uuid=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 vf
@@ -83,4 +111,5 @@ busy
 permission
 handed_over
 asked_back
+not_viable
 token
