@@ -56,7 +56,8 @@ edu_checks() { # BDF
 
 # Keeps a device, in the background.
 hold() { # ADDRESS REGISTER [OPTION]
-	vm-hold "$@" >/tmp/hold 2>&1 &
+	: >/tmp/hold # here: what an earlier one has said must not be there to be read
+	vm-hold "$@" >>/tmp/hold 2>&1 &
 	holder=$!
 	wait_for held_or_ended
 	cat /tmp/hold
