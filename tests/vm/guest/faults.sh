@@ -14,6 +14,7 @@ file_of() { # BDF
 busy() {
 	check hold hold "pci:$edu?via=cdev" 0 --stubborn
 	refused busy "is bound to an iommufd already" edu "pci:$edu?via=cdev" 5
+	check busy-errno fails "EINVAL: pci:$edu" vm-open "pci:$edu?via=cdev"
 	refused busy-group "IOMMU group $(group $edu) is busy" edu "pci:$edu?via=group" 5
 	kill $holder
 	wait $holder
@@ -27,12 +28,15 @@ busy() {
 permission() {
 	local file
 	file=/dev/vfio/devices/$(file_of $edu)
+	check no-access-errno fails "EACCES: pci:$edu" as_user vm-open "'pci:$edu?via=cdev'"
 	refused no-access "$file is " as_user edu "'pci:$edu?via=cdev'" 5
 	check no-access-remedy follow_advice
 	refused no-iommufd "/dev/iommu is " as_user edu "'pci:$edu?via=cdev'" 5
 	check no-iommufd-remedy follow_advice
 	check no-access-retry as_user edu "'pci:$edu?via=cdev'" 5
 	refused memlock "ulimit -l" limited 4 edu "'pci:$edu?via=cdev'" 5
+	limited 0 vm-open "'pci:$edu?via=cdev'" 2>/tmp/memlock
+	check memlock-errno grep "^ENOMEM: .*ulimit -l" /tmp/memlock
 	chown root "$file" /dev/iommu
 }
 
@@ -44,6 +48,9 @@ handed_over() {
 	check iommufd sh -c "exec 6<>/dev/iommu; edu 'pci:$edu?iommufd=6' $n $seed | diff /expect/edu -"
 	check fd-and-iommufd sh -c "exec 5<>$file 6<>/dev/iommu; edu 'fd:5?iommufd=6' $n $seed |
 		diff /expect/edu -"
+	check fd-wrong-errno fails "ENOTTY: fd:5" sh -c "vm-open fd:5 5<>/dev/null"
+	check iommufd-wrong-errno fails "ENOTTY: pci:$edu" sh -c "vm-open 'pci:$edu?iommufd=6' 6<>/dev/null"
+	check fd-closed-errno fails "EBADF: fd:77" vm-open fd:77
 	refused fd-wrong "is no device of VFIO but /dev/null" sh -c "edu fd:5 5 5<>/dev/null"
 	refused iommufd-wrong "iommufd=6 is not an iommufd" sh -c "edu 'pci:$edu?iommufd=6' 5 6<>/dev/null"
 	refused fd-closed "no file of this process has that number" edu fd:77 5
@@ -55,6 +62,7 @@ asked_back() {
 	check back-unbind timeout 20 sh -c "echo $edu >/sys/bus/pci/drivers/vfio-pci/unbind"
 	check back-asked held_until 0 "asked to give it back"
 	refused back-gone "is bound to no driver" edu pci:$edu 5
+	check back-gone-errno fails "ENODEV: pci:$edu" vm-open pci:$edu
 	check back-bind bind $edu vfio-pci
 	check back-retry drive "pci:$edu?via=cdev"
 }
@@ -72,6 +80,7 @@ not_viable() {
 	for way in cdev group; do
 		refused not-viable-$way "$culprit is in it, too, and is bound to nvme" \
 			edu "pci:$shared?via=$way" 5
+		check not-viable-$way-errno fails "EPERM: pci:$shared" vm-open "pci:$shared?via=$way"
 	done
 	check not-viable-remedy follow_advice
 	for way in cdev group; do
@@ -98,6 +107,7 @@ token() {
 	check token-vf-bind bind "$vf" vfio-pci
 	for way in cdev group; do
 		refused token-$way-missing "needs the VF token" lsvfio "pci:$vf?via=$way"
+		check token-$way-errno fails "EACCES: pci:$vf" vm-open "pci:$vf?via=$way"
 		refused token-$way-wrong "is not the one" \
 			lsvfio "pci:$vf?via=$way,token=00000000-0000-0000-0000-000000000001"
 		check token-$way lsvfio "pci:$vf?via=$way,token=$uuid"

@@ -111,6 +111,7 @@ entries() {
 	local limit=/sys/module/vfio_iommu_type1/parameters/dma_entry_limit
 	echo 0 >$limit
 	check entries fails $limit edu pci:$edu 5
+	check entries-errno fails "ENOSPC: pci:$edu" vm-open pci:$edu
 	echo 65535 >$limit
 	check entries-retry drive pci:$edu
 }
