@@ -212,17 +212,29 @@ static void measure_place(const struct place *p)
 
 static uint32_t transfer_len;
 
+/* As many as are in flight; written, as pages that are only read are all the same page of zeros. */
+static char (*raw_buffers(void))[RIG_MAX + HEADER + ACCESS]
+{
+	const size_t size = (size_t)RIG_INFLIGHT * (RIG_MAX + HEADER + ACCESS);
+	void *buffers = malloc(size);
+
+	bench_must(buffers, "memory");
+	return memset(buffers, 1, size);
+}
+
 static void raw_serve_dma(void *ctx)
 {
 	const struct raw *r = ctx;
-	char *buf = malloc(HEADER + ACCESS + RIG_MAX), request[HEADER + ACCESS] = { 0 };
+	char(*bufs)[RIG_MAX + HEADER + ACCESS] = raw_buffers();
+	char request[HEADER + ACCESS] = { 0 };
 	uint32_t count;
 
 	for (;;) {
 		receive_exactly(r->fd, &count, sizeof(count), false);
 		for (uint32_t i = 0; i < count + RIG_INFLIGHT; i++) {
 			if (i >= RIG_INFLIGHT)
-				receive_exactly(r->fd, buf, HEADER + ACCESS + transfer_len, false);
+				receive_exactly(r->fd, bufs[i % RIG_INFLIGHT],
+						HEADER + ACCESS + transfer_len, false);
 			if (i < count ||
 			    i == count + RIG_INFLIGHT - 1) /* one more says it is over */
 				send_exactly(r->fd, request, sizeof(request));
@@ -232,12 +244,14 @@ static void raw_serve_dma(void *ctx)
 
 static void raw_read_dma(void *ctx, unsigned int rounds)
 {
-	static char answer[HEADER + ACCESS + RIG_MAX];
+	static char(*answers)[RIG_MAX + HEADER + ACCESS];
 	const struct raw *r = ctx;
 	const uint32_t count = rounds < RIG_INFLIGHT ? RIG_INFLIGHT : rounds;
 	char requests[RIG_INFLIGHT * (HEADER + ACCESS)];
 	size_t got = 0, begun = 0;
 
+	if (!answers)
+		answers = raw_buffers();
 	send_exactly(r->fd, &count, sizeof(count));
 	for (uint32_t sent = 0; got < (count + 1) * (HEADER + ACCESS);) {
 		ssize_t n = recv(r->fd, requests, sizeof(requests), 0);
@@ -245,7 +259,8 @@ static void raw_read_dma(void *ctx, unsigned int rounds)
 		bench_must(n > 0, "receiving");
 		got += (size_t)n;
 		for (begun = got / (HEADER + ACCESS); sent < count && sent < begun; sent++)
-			send_exactly(r->fd, answer, HEADER + ACCESS + transfer_len);
+			send_exactly(r->fd, answers[sent % RIG_INFLIGHT],
+				     HEADER + ACCESS + transfer_len);
 	}
 }
 
