@@ -21,7 +21,7 @@
 #include "device/dma_file.h"
 
 #define SLICE_NS UINT64_C(500000)
-#define PAUSE_NS UINT64_C(10000000)
+#define PAUSE_NS UINT64_C(40000000)
 /* Taking down this much takes a fraction of a slice; and this much not more than one, if full. */
 #define PIECE	  (UINT64_C(2) << 20)
 #define MAX_PIECE (UINT64_C(64) << 20)
