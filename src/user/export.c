@@ -153,6 +153,7 @@ static int export_new(struct dfd_server *srv, struct dfd_device *dev, int fd, co
 	e->twins = (struct source){ SOURCE_TWIN, e };
 	e->works = (struct source){ SOURCE_DEVICE, e };
 	e->rings = (struct source){ SOURCE_RING, e };
+	e->awake.ring = &e->session.ring;
 	e->bells = (struct source){ SOURCE_BELLS, e };
 	ret = target_init(&e->target, dev, err);
 	if (!ret) {

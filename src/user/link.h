@@ -8,7 +8,7 @@
 #include "device/dma_file.h"
 #include "device/dma_requests.h"
 #include "user/conn.h"
-#include "user/ring.h"
+#include "ring/ring.h"
 #include "user/version.h"
 #include "util/iovamap.h"
 

@@ -105,7 +105,7 @@ bool link_has_ring(const struct link *l, uint32_t count)
 int link_access(struct link *l, const struct user_access *access, uint8_t *in, const uint8_t *out)
 {
 	struct ring_request q = { .command = in ? USER_REGION_READ : USER_REGION_WRITE,
-				  .access = *access };
+				  .access = { access->offset, access->region, access->count } };
 	struct ring_response a;
 	int ret;
 

@@ -17,7 +17,7 @@
  * can wake it there, so that sleep is short, and the epoll fd has its turn every few milliseconds:
  * a second client, the clock and dfd_server_stop() come late by that much. A signal wakes it.
  *
- * A client of ours has a ring for registers, and wakes the server by an eventfd. From then on the
+ * A client of ours has a ring for registers, and wakes the server by a bell. From then on the
  * ring is looked at without sleeping as long as it is used, with a look at everything else in
  * between.
  */
@@ -40,8 +40,6 @@
 #define POLL_LOOKS  256u
 #define ALONE_LOOKS 8u
 #define SECOND	    UINT64_C(1000000000)
-/* After that time with rings whoever has called gets control again. */
-#define RING_TURN UINT64_C(1000000)
 
 static const struct patience usual_patience = { 5 * SECOND, 10 * SECOND, 10 * SECOND, SECOND };
 
@@ -150,7 +148,7 @@ static int wait_for_events(struct dfd_server *srv, int timeout_ms)
 			break;
 		case SOURCE_RING:
 			ring_hear(&source->export->session.ring);
-			rings_serve(source->export);
+			rings_serve(&source->export->awake);
 			break;
 		case SOURCE_BELLS:
 			client_bells(source->export);
@@ -169,8 +167,8 @@ static int wait_for_events(struct dfd_server *srv, int timeout_ms)
 /* Return: how often it has looked, about */
 static unsigned int ask_all(struct dfd_server *srv)
 {
-	if (srv->awake)
-		rings_look(srv, user_now());
+	if (srv->awake.first)
+		awake_look(&srv->awake, ring_now_ns());
 	for (struct export *e = srv->exports; e; e = e->next) {
 		client_talk(e, true);
 		if (e->has_client && session_has_twin(&e->session))
@@ -218,18 +216,9 @@ static int wait_for_one(struct dfd_server *srv)
 }
 
 /* While rings are awake nothing is waited for. */
-static int look_for_a_turn(struct dfd_server *srv)
+static int see_to_others(void *srv)
 {
-	uint64_t now = user_now(), end = now + RING_TURN;
-	int ret = 0;
-
-	rings_wake(srv);
-	for (; srv->awake && !ret && now < end; now = user_now()) {
-		rings_look(srv, now);
-		ret = wait_for_events(srv, 0);
-	}
-	rings_rest(srv);
-	return ret;
+	return wait_for_events(srv, 0);
 }
 
 int dfd_server_wait(struct dfd_server *srv, int timeout_ms)
@@ -242,8 +231,8 @@ int dfd_server_wait(struct dfd_server *srv, int timeout_ms)
 		return wait_for_events(srv, 0);
 	if (timeout_ms < 0 && alone(srv) && srv->exports->busy)
 		return wait_for_one(srv);
-	ret = wait_for_events(srv, srv->awake ? 0 : timeout_ms);
-	return ret || !timeout_ms ? ret : look_for_a_turn(srv);
+	ret = wait_for_events(srv, srv->awake.first ? 0 : timeout_ms);
+	return ret || !timeout_ms ? ret : awake_turn(&srv->awake, see_to_others, srv);
 }
 
 int dfd_server_service(struct dfd_server *srv)
@@ -257,7 +246,7 @@ int dfd_server_set_poll(struct dfd_server *srv, bool poll)
 {
 	if (srv->exports)
 		return -EBUSY;
-	srv->polls = poll;
+	srv->polls = srv->awake.polls = poll;
 	return 0;
 }
 
@@ -298,6 +287,7 @@ int dfd_server_new(struct dfd_server **out)
 	if (!srv)
 		return -ENOMEM;
 	srv->patience = usual_patience;
+	srv->awake.serve = rings_serve;
 	srv->ticks.kind = SOURCE_TICK;
 	srv->stops.kind = SOURCE_STOP;
 	srv->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

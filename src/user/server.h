@@ -5,6 +5,7 @@
 
 #include <devfd/serve.h>
 
+#include "ring/awake.h"
 #include "user/listen.h"
 #include "user/patience.h"
 #include "user/session.h"
@@ -38,9 +39,8 @@ struct source {
  * @busy: the client has just had something to say
  * @events: what is polled for at the client
  * @since: something has not gone on since then, as far as @seen_in and the others tell
- * @ring_polled: its eventfd wakes us, or need not
- * @next_awake: in the list of rings that are looked at
- * @ring_used: when there was a request; @ring_busy: or is right now
+ * @awake: the ring of the client, while it is looked at
+ * @ring_polled: its bell wakes us, or need not
  */
 struct export
 {
@@ -58,10 +58,9 @@ struct export
 	struct session session;
 	uint32_t events;
 	uint64_t since, seen_in, seen_out, seen_twin_in, seen_twin_out;
-	struct export *next_awake;
+	struct awake_ring awake;
 	bool bells_polled;
-	bool ring_polled, ring_awake, ring_busy;
-	uint64_t ring_used;
+	bool ring_polled;
 };
 
 /**
@@ -69,12 +68,14 @@ struct export
  * @ticking: the clock is on
  * @polls: see dfd_server_set_poll()
  * @looked: when the epoll fd was asked last
+ * @awake: rings that are looked at
  * @signaller: started when there is a second device
  */
 struct dfd_server {
 	int epoll_fd, timer_fd, stop_fd;
 	struct source ticks, stops;
-	struct export *exports, *awake;
+	struct export *exports;
+	struct awake awake;
 	struct patience patience;
 	struct dfd_signaller signaller;
 	bool ticking, polls;
@@ -132,15 +133,8 @@ void client_fail(struct export *e, int error);
 /** rings_after_socket() - what had to wait for the socket. Return: 0, or why the client must go */
 int rings_after_socket(struct export *e);
 
-/** rings_serve() - answer a request in the ring of a client. Return: was there one? */
-bool rings_serve(struct export *e);
-
-/** rings_look() - look at all that are awake for some microseconds; idle ones fall asleep */
-void rings_look(struct dfd_server *srv, uint64_t now);
-
-/** rings_wake(), rings_rest() - clients need not ring while somebody looks, and then must again */
-void rings_wake(struct dfd_server *srv);
-void rings_rest(struct dfd_server *srv);
+/** rings_serve() - answer a request in the ring of a client, see struct awake. Return: 1 or 0 */
+int rings_serve(struct awake_ring *r);
 
 /** rings_forget() - the client is going */
 void rings_forget(struct export *e);

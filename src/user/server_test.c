@@ -15,7 +15,7 @@
 
 #include "user/conn.h"
 #include "user/listen.h"
-#include "user/ring.h"
+#include "ring/ring.h"
 #include "user/version.h"
 
 #define MANY 400

@@ -6,7 +6,7 @@
 #include <devfd/device.h>
 
 #include "user/conn.h"
-#include "user/ring.h"
+#include "ring/ring.h"
 #include "user/version.h"
 #include "util/iovamap.h"
 

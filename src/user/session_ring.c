@@ -52,12 +52,14 @@ static int send_before(struct session *s)
 static int access_registers(struct session *s, const struct ring_request *q,
 			    struct ring_response *a)
 {
-	if (q->access.count > RING_MAX_DATA)
+	const struct user_access what = { q->access.offset, q->access.region, q->access.count };
+
+	if (what.count > RING_MAX_DATA)
 		return -EINVAL;
 	if (q->command == USER_REGION_READ)
-		return session_read(s, &q->access, a->data);
+		return session_read(s, &what, a->data);
 	if (q->command == USER_REGION_WRITE)
-		return session_write(s, &q->access, q->data);
+		return session_write(s, &what, q->data);
 	return -ENOSYS;
 }
 

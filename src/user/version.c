@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "user/ring.h"
+#include "ring/ring.h"
 #include "user/version.h"
 
 #define MAX_DEPTH 8

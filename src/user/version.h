@@ -13,7 +13,7 @@
  * @max_fds: fds in one message
  * @max_data: bytes of data in one message
  * @max_dma_maps: DMA maps at a time
- * @ring: the layout of the ring that it wants or gives, see user/ring.h; 0 for none
+ * @ring: the layout of the ring that it wants or gives, see ring/ring.h; 0 for none
  * @twin: a second socket for requests of the server is wanted or given
  * @twin_fd: which of the fds of the answer it is; UINT32_MAX where that is not said
  */

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "user/ring.h"
+#include "ring/ring.h"
 
 #define LINE_WORDS 8
 /* A client looks so long for an answer; the first part of it without letting others run. */
@@ -215,7 +215,7 @@ int ring_answered(struct ring *r, struct ring_response *a)
 	return 1;
 }
 
-static int64_t now_ns(void)
+int64_t ring_now_ns(void)
 {
 	struct timespec ts;
 
@@ -241,8 +241,8 @@ int ring_spin(struct ring *r, struct ring_response *a)
 
 	if (ret)
 		return ret;
-	for (start = now_ns(); !ret && passed < SPIN_NS && !ring_must_look(r);
-	     passed = now_ns() - start) {
+	for (start = ring_now_ns(); !ret && passed < SPIN_NS && !ring_must_look(r);
+	     passed = ring_now_ns() - start) {
 		/* The server may be waiting for this very processor. */
 		if (r->crowded || passed > EAGER_NS)
 			sched_yield();

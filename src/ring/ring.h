@@ -1,25 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Registers of a served device without the socket, for src/user/ alone: one request and its answer
- * in memory that both ends have. docs/architecture.md says how it is agreed on and ordered.
+ * Registers without a socket: one request and its answer in memory that both ends have. Served
+ * devices (src/user/) and those of unmodified programs (src/shim/) have it beside their sockets;
+ * docs/architecture.md says how it is agreed on and ordered.
  */
-#ifndef USER_RING_H
-#define USER_RING_H
+#ifndef RING_RING_H
+#define RING_RING_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#include "user/proto.h"
-
-/* The layout below, as both ends name it in VERSION. */
+/* The layout below, as both ends of vfio-user name it in VERSION. */
 #define RING_LAYOUT 1u
 /* Registers; what is longer goes by the socket. */
 #define RING_MAX_DATA 32u
 
+/** struct ring_access - a part of a region, in bytes */
+struct ring_access {
+	uint64_t offset;
+	uint32_t region;
+	uint32_t count;
+};
+
 /**
  * struct ring_request - written by the client, in one cache line
  * @seq: one more than that of the last request; written last
- * @command: USER_REGION_READ or USER_REGION_WRITE
+ * @command: a number that both ends know
  * @cpu: where the client runs; only a hint
  * @position: bytes that the client had sent by the socket
  */
@@ -28,7 +35,7 @@ struct ring_request {
 	uint16_t command;
 	uint16_t cpu;
 	uint64_t position;
-	struct user_access access;
+	struct ring_access access;
 	uint8_t data[RING_MAX_DATA];
 };
 
@@ -146,6 +153,9 @@ void ring_hear(struct ring *r);
  * Return: true when a request waits, which came too early to ring it.
  */
 bool ring_asleep(struct ring *r, bool asleep);
+
+/** ring_now_ns() - Return: the monotonic clock */
+int64_t ring_now_ns(void);
 
 /** ring_pause() - between two looks at memory that another processor writes */
 static inline void ring_pause(void)
