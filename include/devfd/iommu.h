@@ -22,15 +22,21 @@ struct dfd_iova_range {
 /**
  * struct dfd_dma_limits - what can be mapped
  * @page: smallest page, in bytes; sizes and addresses are multiples of it
+ * @page_sizes: pages of the IOMMU, a bit for each size; of an iommufd, which does not tell the
+ *              others, the smallest only
  * @maps_left: how many more maps the kernel takes, UINT64_MAX without a limit
- * @lockable: bytes of memory that may be locked, and what is mapped is locked; UINT64_MAX without a
- *            limit. A process with CAP_IPC_LOCK has none, which this does not tell
- * @lockable_by_user: all processes of this user together, not this one alone
+ * @locked: bytes of memory that count as locked, and what is mapped does; UINT64_MAX where that is
+ * not known. Of a user it is what processes have pinned that this one may see
+ * @lockable: how many may be; UINT64_MAX without a limit. A process with CAP_IPC_LOCK has none,
+ * which this does not tell
+ * @lockable_by_user: both are of all processes of this user together, not of this one alone
  * @ranges, @num_ranges: addresses; the first DFD_MAX_IOVA_RANGES of them
  */
 struct dfd_dma_limits {
 	uint64_t page;
+	uint64_t page_sizes;
 	uint64_t maps_left;
+	uint64_t locked;
 	uint64_t lockable;
 	bool lockable_by_user;
 	uint32_t num_ranges;

@@ -64,6 +64,23 @@ static void ioas_finish(struct space *s)
 
 /* ---- what the address space can do ---- */
 
+/*
+ * An iommufd tells the smallest only. Tables are pages of entries of 8 bytes, and an entry of the
+ * two levels above the lowest can be a page.
+ */
+static uint64_t page_sizes(uint64_t page)
+{
+	uint64_t entries = page / 8, sizes = page;
+
+	for (int level = 1; level <= 2; level++) {
+		if (!entries || page > UINT64_MAX / entries)
+			break;
+		page *= entries;
+		sizes |= page;
+	}
+	return sizes;
+}
+
 static int ioas_learn(struct space *s)
 {
 	struct iommu_iova_range got[SPACE_MAX_RANGES];
@@ -92,6 +109,7 @@ static int ioas_learn(struct space *s)
 	}
 	s->num_ranges = arg.num_iovas;
 	s->page = arg.out_iova_alignment;
+	s->page_sizes = page_sizes(s->page);
 	return 0;
 }
 

@@ -17,4 +17,14 @@
  */
 bool memlock_limit(const char *root, uint64_t *bytes);
 
+/**
+ * memlock_used() - how much memory counts as locked
+ * @by_user: as an iommufd counts, which is pinned memory of all processes of this user, as far as
+ *           they can be seen; else as a container does: what this process has locked
+ * @bytes: receives it
+ *
+ * Return: is it known?
+ */
+bool memlock_used(const char *root, bool by_user, uint64_t *bytes);
+
 #endif

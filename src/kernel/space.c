@@ -5,7 +5,8 @@
  * Theory of operation: what is mapped is kept here as well, so that the answers do not depend on
  * who would give them: unmapping nothing is 0 bytes, cutting a map in two is refused, and a device
  * that leaves a space takes its own maps with it and no others. The kernel does not choose
- * addresses either: the lowest free place inside the ranges that it reports is taken. What it
+ * addresses either: the lowest free place inside the ranges that it reports is taken, and for
+ * memory that can fill large pages of the IOMMU the lowest one that is a multiple of these. What it
  * reserves, such as the window of message interrupts on x86, is outside these ranges.
  *
  * Spaces are in a list of this process, because a group can be open once: the second device of a
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "device/dma_pages.h"
 #include "kernel/limits.h"
 #include "kernel/space.h"
 
@@ -76,7 +78,7 @@ static struct space *space_new(const struct kernel_target *t, enum kernel_via vi
 	s->group = t->group;
 	s->via = via;
 	s->fd = s->group_fd = -1;
-	s->page = s->low = 4096;
+	s->page = s->page_sizes = s->low = 4096;
 	s->ranges[0] = (struct dfd_iova_range){ 0, UINT64_MAX };
 	s->num_ranges = 1;
 	pthread_mutex_init(&s->lock, NULL);
@@ -171,7 +173,7 @@ bool space_allows(const struct space *s, uint64_t iova, uint64_t last)
 }
 
 /* Address 0 is below @low: too many drivers take it for no address. */
-static int choose(struct space *s, struct dfd_dma_map *map)
+static int choose_multiple(struct space *s, struct dfd_dma_map *map, uint64_t page)
 {
 	uint64_t max = map->max_iova ? map->max_iova : UINT64_MAX - 1;
 
@@ -180,11 +182,23 @@ static int choose(struct space *s, struct dfd_dma_map *map)
 
 		if (min < s->low)
 			min = s->low;
-		if (!dfd_iovamap_gap(&s->maps, min, last < max ? last : max, map->size, s->page,
+		if (!dfd_iovamap_gap(&s->maps, min, last < max ? last : max, map->size, page,
 				     &map->iova))
 			return 0;
 	}
 	return -ENOSPC;
+}
+
+static int choose(struct space *s, struct dfd_dma_map *map)
+{
+	uint64_t page, pages = dma_pages(map, s->page_sizes);
+	int ret = -ENOSPC;
+
+	while (ret && (page = dma_pages_largest(pages))) {
+		ret = choose_multiple(s, map, page);
+		pages &= ~page;
+	}
+	return ret;
 }
 
 bool space_has_room(struct space *s, const struct dfd_dma_map *map)
@@ -396,11 +410,15 @@ int space_limits(struct space *s, struct dfd_dma_limits *out)
 	int ret = 0;
 
 	*out = (struct dfd_dma_limits){ .maps_left = UINT64_MAX,
+					.locked = UINT64_MAX,
 					.lockable = UINT64_MAX,
 					.lockable_by_user = s->via != VIA_GROUP };
 	memlock_limit(s->env.root, &out->lockable);
+	memlock_used(s->env.root, out->lockable_by_user, &out->locked);
 	pthread_mutex_lock(&s->lock);
 	out->page = s->page;
+	/* Those of an iommufd are only thought to be. */
+	out->page_sizes = s->via == VIA_GROUP ? s->page_sizes : s->page;
 	out->num_ranges = s->num_ranges;
 	memcpy(out->ranges, s->ranges, sizeof(out->ranges));
 	if (s->ops->maps_left)

@@ -65,6 +65,7 @@ struct space_ops {
  * @ioas: number of the address space in an iommufd
  * @hwpt: number of page tables for it that keep account of what is written, or 0
  * @page: smallest page, in bytes
+ * @page_sizes: all of them, a bit for each size
  * @lock: guards what follows; held during a map and an unmap, which the kernel does one by one, too
  * @low: below it nothing is free, so that the search for a place need not start from the beginning
  * @maps: what is mapped, struct mapping
@@ -82,6 +83,7 @@ struct space {
 	uint32_t ioas;
 	uint32_t hwpt;
 	uint64_t page;
+	uint64_t page_sizes;
 	struct dfd_iova_range ranges[SPACE_MAX_RANGES];
 	uint32_t num_ranges;
 	pthread_mutex_t lock;

@@ -59,8 +59,10 @@ static int take_info(struct space *s, const struct dfd_info *answer)
 	int ret;
 
 	memcpy(&info, answer->buf, sizeof(info));
-	if ((info.flags & VFIO_IOMMU_INFO_PGSIZES) && info.iova_pgsizes)
-		s->page = info.iova_pgsizes & -info.iova_pgsizes;
+	if ((info.flags & VFIO_IOMMU_INFO_PGSIZES) && info.iova_pgsizes) {
+		s->page_sizes = info.iova_pgsizes;
+		s->page = s->page_sizes & -s->page_sizes;
+	}
 	if (info.flags & VFIO_IOMMU_INFO_CAPS)
 		cap.next = info.cap_offset;
 	while ((ret = dfd_info_next_cap(answer, &cap)) > 0) {

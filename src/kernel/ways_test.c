@@ -290,6 +290,53 @@ static void test_files(void **state)
 	close(map.fd);
 }
 
+#define LARGE (UINT64_C(2) << 20)
+
+static uint64_t place_of(struct dfd_device *dev, struct dfd_dma_map map)
+{
+	map.iova = DFD_IOVA_ANY;
+	map.prot = DFD_DMA_READ;
+	assert_int_equal(dfd_dma_map(dev, &map), 0);
+	return map.iova;
+}
+
+/* Memory that can fill large pages of the IOMMU is at a multiple of them, where there is room. */
+static void test_large_pages(void **state)
+{
+	static const char *const ways[] = { "01:00.0?via=group", "01:00.0?via=cdev" };
+	uint8_t *memory = mmap(NULL, 4 * LARGE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *at = memory + (LARGE - (uintptr_t)memory % LARGE);
+	int fd = memfd_create("large", MFD_CLOEXEC);
+	struct dfd_dma_limits l;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 2 * LARGE), 0);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		struct dfd_dma_map by_address = { .size = LARGE, .addr = at };
+		struct dfd_dma_map by_file = { .size = LARGE, .kind = DFD_DMA_FD, .fd = fd };
+		struct dfd_device *dev;
+
+		fake_start("model:edu");
+		dev = open_by("pci", ways[i]);
+		assert_int_equal(place_of(dev, by_address), LARGE);
+		assert_int_equal(place_of(dev, by_file), 2 * LARGE);
+		by_file.fd_offset = 4096;
+		by_file.size = LARGE - 4096;
+		assert_int_equal(place_of(dev, by_file), 0x1000);
+		by_file.size = LARGE + 4096;
+		assert_int_equal(place_of(dev, by_file), 3 * LARGE);
+		by_address.max_iova = 6 * LARGE - 2; /* no room for another multiple */
+		assert_int_equal(place_of(dev, by_address), 4 * LARGE + 4096);
+		assert_int_equal(dfd_dma_limits(dev, &l), 0);
+		assert_int_equal(l.page_sizes, i ? 0x1000 : 0x40201000);
+		dfd_device_close(dev);
+		fake_stop();
+	}
+	close(fd);
+	munmap(memory, 4 * LARGE);
+}
+
 static void test_many_ranges(void **state)
 {
 	struct dfd_device *dev;
@@ -307,6 +354,18 @@ static void test_many_ranges(void **state)
 	fake_stop();
 }
 
+/* A process that has chosen its name to look like a line behind it. */
+static void put_process(const char *pid, unsigned int uid, unsigned int locked, unsigned int pinned)
+{
+	char path[64], text[256];
+
+	snprintf(path, sizeof(path), "proc/%s/status", pid);
+	snprintf(text, sizeof(text),
+		 "Name:\tVmPin:\t9 kB\nUid:\t%u\t%u\t%u\t%u\nVmLck:\t  %u kB\nVmPin:\t  %u kB\n",
+		 uid, uid, uid, uid, locked, pinned);
+	tree_text(path, text);
+}
+
 static void test_limits(void **state)
 {
 	struct dfd_dma_limits l;
@@ -318,6 +377,14 @@ static void test_limits(void **state)
 	assert_int_equal(dfd_dma_limits(fake.model, &l), -EOPNOTSUPP);
 	dev = open_by("pci", "01:00.0?via=group");
 	assert_int_equal(dfd_dma_limits(dev, &l), 0);
+	assert_true(l.locked == UINT64_MAX); /* the kernel does not tell */
+	put_process("self", getuid(), 12, 40);
+	put_process("100", getuid(), 12, 40);
+	put_process("200", getuid(), 0, 2);
+	put_process("300", getuid() + 1, 5, 5);
+	tree_text("proc/400/status", "Name:\tkworker\nUid:\t0\t0\t0\t0\n");
+	assert_int_equal(dfd_dma_limits(dev, &l), 0);
+	assert_int_equal(l.locked, 12 * 1024);
 	assert_int_equal(l.page, 4096);
 	assert_int_equal(l.maps_left, 65535);
 	assert_int_equal(l.lockable, 8388608);
@@ -328,6 +395,7 @@ static void test_limits(void **state)
 	dev = open_by("pci", "01:00.0?via=cdev");
 	assert_int_equal(dfd_dma_limits(dev, &l), 0);
 	assert_true(l.maps_left == UINT64_MAX && l.lockable_by_user);
+	assert_int_equal(l.locked, 42 * 1024);
 	dfd_device_close(dev);
 	fake_stop();
 }
@@ -832,6 +900,7 @@ int main(void)
 		TEST(test_unmaps_less),
 		TEST(test_no_memory),
 		TEST(test_files),
+		TEST(test_large_pages),
 		TEST(test_many_ranges),
 		TEST(test_share),
 		TEST(test_mix),

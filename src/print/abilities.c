@@ -13,6 +13,8 @@
 
 #include "print/plain.h"
 
+#define FEW_PAGES 4
+
 /** struct feature_matrix - the directions of each number */
 struct feature_matrix {
 	uint32_t directions[DFD_FEATURE_LIMIT];
@@ -61,20 +63,45 @@ static void print_hot_reset(FILE *out, struct dfd_device *dev)
 	free(r);
 }
 
+/* Some IOMMUs have every size from the smallest one up. */
+static void print_page_sizes(FILE *out, uint64_t sizes)
+{
+	const char *between = "pages of ";
+	char size[16];
+
+	if (__builtin_popcountll(sizes) > FEW_PAGES) {
+		fprintf(out, "pages of %s and more",
+			dfd_print_size(size, sizeof(size), sizes & -sizes));
+		return;
+	}
+	for (; sizes; sizes &= sizes - 1, between = ", ")
+		fprintf(out, "%s%s", between, dfd_print_size(size, sizeof(size), sizes & -sizes));
+}
+
+static void print_memlock(FILE *out, const struct dfd_dma_limits *l)
+{
+	char size[16];
+
+	fprintf(out, "; memlock of this %s ", l->lockable_by_user ? "user" : "process");
+	if (l->locked != UINT64_MAX)
+		fprintf(out, "%s used of ", dfd_print_size(size, sizeof(size), l->locked));
+	if (l->lockable == UINT64_MAX)
+		fputs("any", out);
+	else
+		fputs(dfd_print_size(size, sizeof(size), l->lockable), out);
+}
+
 static void print_dma(FILE *out, struct dfd_device *dev)
 {
 	struct dfd_dma_limits l;
-	char size[16];
 
 	if (dfd_dma_limits(dev, &l))
 		return;
-	fprintf(out, "  DMA         pages of %s", dfd_print_size(size, sizeof(size), l.page));
+	fprintf(out, "  DMA         ");
+	print_page_sizes(out, l.page_sizes);
 	if (l.maps_left != UINT64_MAX)
 		fprintf(out, "; %" PRIu64 " more maps", l.maps_left);
-	if (l.lockable != UINT64_MAX)
-		fprintf(out, "; %s of locked memory for this %s",
-			dfd_print_size(size, sizeof(size), l.lockable),
-			l.lockable_by_user ? "user" : "process");
+	print_memlock(out, &l);
 	fputc('\n', out);
 	for (uint32_t i = 0; i < l.num_ranges; i++)
 		fprintf(out, "    0x%" PRIx64 "-0x%" PRIx64 "\n", l.ranges[i].start,

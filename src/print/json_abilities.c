@@ -62,20 +62,25 @@ static void put_hot_reset(struct dfd_put *put, json_object *object, struct dfd_d
 
 static void put_dma(struct dfd_put *put, json_object *object, struct dfd_device *dev)
 {
-	json_object *dma, *ranges;
+	json_object *dma, *ranges, *sizes;
 	struct dfd_dma_limits l;
 
 	if (dfd_dma_limits(dev, &l))
 		return;
 	dma = json_object_new_object();
 	ranges = json_object_new_array();
+	sizes = json_object_new_array();
 	dfd_put_num(put, dma, "page", l.page);
+	for (uint64_t left = l.page_sizes; left; left &= left - 1)
+		dfd_put_item(put, sizes, json_object_new_uint64(left & -left));
+	dfd_put(put, dma, "page_sizes", sizes);
 	if (l.maps_left != UINT64_MAX)
 		dfd_put_num(put, dma, "maps_left", l.maps_left);
-	if (l.lockable != UINT64_MAX) {
+	if (l.locked != UINT64_MAX)
+		dfd_put_num(put, dma, "locked", l.locked);
+	if (l.lockable != UINT64_MAX)
 		dfd_put_num(put, dma, "lockable", l.lockable);
-		dfd_put_bool(put, dma, "lockable_by_user", l.lockable_by_user);
-	}
+	dfd_put_bool(put, dma, "lockable_by_user", l.lockable_by_user);
 	for (uint32_t i = 0; i < l.num_ranges; i++) {
 		json_object *range = json_object_new_object();
 

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <devfd/print.h>
 
@@ -18,6 +19,15 @@
 
 static const struct kernel_env env = { tree_root, &fake_calls };
 
+static void put_status(const char *path, unsigned int locked, unsigned int pinned)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "Name:\tit\nUid:\t%u\nVmLck:\t%u kB\nVmPin:\t%u kB\n",
+		 getuid(), locked, pinned);
+	tree_text(path, text);
+}
+
 static void build(void)
 {
 	tree_start();
@@ -29,6 +39,8 @@ static void build(void)
 	tree_text("dev/vfio/7", "");
 	tree_text("dev/iommu", "");
 	tree_text("proc/self/limits", "Max locked memory  8388608  8388608  bytes\n");
+	put_status("proc/self/status", 2048, 1024);
+	put_status("proc/4711/status", 0, 4096);
 }
 
 static void show(const char *rest)
