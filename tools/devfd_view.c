@@ -4,7 +4,7 @@
  * PCI function that is bound to vfio-pci.
  *
  * All links are relative, so that the tree can be looked at from anywhere. Attributes are what they
- * were when the program started; live registers are behind VFIO.
+ * were when the program started, but for those that src/shim/sysfs.c answers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -95,11 +95,11 @@ __attribute__((format(printf, 3, 0))) static bool full_path(struct view *v, char
 	return true;
 }
 
-static void put_bytes(struct view *v, const char *path, const void *bytes, size_t len)
+static void put_bytes(struct view *v, const char *path, const void *bytes, size_t len, mode_t mode)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 
-	if ((fd < 0 || write(fd, bytes, len) != (ssize_t)len) && !v->failed)
+	if ((fd < 0 || fchmod(fd, mode) || write(fd, bytes, len) != (ssize_t)len) && !v->failed)
 		v->failed = errno ? errno : EIO;
 	if (fd >= 0)
 		close(fd);
@@ -114,7 +114,7 @@ __attribute__((format(printf, 3, 4))) static void put(struct view *v, const char
 
 	va_start(args, format);
 	if (full_path(v, path, format, args))
-		put_bytes(v, path, text, strlen(text));
+		put_bytes(v, path, text, strlen(text), 0644);
 	va_end(args);
 }
 
@@ -231,12 +231,35 @@ static void read_config(struct view *v, struct dfd_device *dev)
 	}
 }
 
-static void put_config(struct view *v)
+/* What the preloaded library answers instead, by this file's name, owner and mode. */
+__attribute__((format(printf, 5, 6))) static void put_live(struct view *v, mode_t mode,
+							   const void *bytes, size_t len,
+							   const char *format, ...)
 {
 	char path[PATH_MAX];
+	va_list args;
 
-	if (snprintf(path, sizeof(path), "%s/%s/config", v->dir, v->device) < (int)sizeof(path))
-		put_bytes(v, path, v->config, v->config_len);
+	va_start(args, format);
+	if (full_path(v, path, format, args))
+		put_bytes(v, path, bytes, len, mode);
+	va_end(args);
+}
+
+static void put_live_files(struct view *v, const struct dfd_desc *desc)
+{
+	put_live(v, 0644, v->config, v->config_len, "%s/config", v->device);
+	for (uint32_t i = 0; i < DFD_PCI_ROM; i++) {
+		const struct dfd_region *r = dfd_desc_region(desc, i);
+
+		if (r)
+			put_live(v, 0600, "", 0, "%s/resource%" PRIu32, v->device, i);
+		if (r && (resource_flags(v, r) & RESOURCE_PREFETCHABLE))
+			put_live(v, 0600, "", 0, "%s/resource%" PRIu32 "_wc", v->device, i);
+	}
+	if (dfd_desc_region(desc, DFD_PCI_ROM))
+		put_live(v, 0600, "", 0, "%s/rom", v->device);
+	if (dfd_desc_flags(desc) & DFD_DEVICE_RESET)
+		put_live(v, 0200, "", 0, "%s/reset", v->device);
 }
 
 /* A device that is near to none of the processors is near to all. */
@@ -260,7 +283,7 @@ static void put_function(struct view *v, struct dfd_device *dev)
 	read_config(v, dev);
 	put_ids(v, desc);
 	put_resource(v, desc);
-	put_config(v);
+	put_live_files(v, desc);
 	attribute(v, "irq", "%d\n", dfd_desc_vectors(desc, DFD_PCI_INTX) ? 11 : 0);
 	attribute(v, "numa_node", "-1\n");
 	attribute(v, "enable", "0\n"); /* vfio-pci does that when it is opened */
@@ -274,10 +297,8 @@ static void put_function(struct view *v, struct dfd_device *dev)
 	if (v->config_len == CONFIG_SIZE)
 		attribute(v, "max_link_speed", "Unknown\n");
 	put_cpus(v);
-	if (dfd_desc_flags(desc) & DFD_DEVICE_RESET) {
-		attribute(v, "reset", "%s", "");
+	if (dfd_desc_flags(desc) & DFD_DEVICE_RESET)
 		attribute(v, "reset_method", "device_specific\n");
-	}
 }
 
 /* ---- how functions, groups and drivers hang together ---- */

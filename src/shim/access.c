@@ -27,17 +27,23 @@ static ssize_t move(const struct shim_fd *f, bool writes, void *buf, size_t len,
 		      : core_read(m, f->inode, buf, len, (uint64_t)off);
 }
 
+/* Files of sysfs use the locks of their device. */
+static pthread_mutex_t *position_of(const struct shim_fd *f)
+{
+	return f->mount->node == SHIM_SYSFS ? &f->mount->device->position : &f->mount->position;
+}
+
 static ssize_t move_at_position(const struct shim_fd *f, int fd, bool writes, void *buf, size_t len)
 {
 	ssize_t n;
 	off_t pos;
 
-	shim_mutex_lock(&f->mount->position);
+	shim_mutex_lock(position_of(f));
 	pos = NEXT(lseek)(fd, 0, SEEK_CUR);
 	n = pos < 0 ? -errno : move(f, writes, buf, len, pos);
 	if (n > 0)
 		NEXT(lseek)(fd, pos + n, SEEK_SET);
-	shim_mutex_unlock(&f->mount->position);
+	shim_mutex_unlock(position_of(f));
 	return n;
 }
 
@@ -59,8 +65,9 @@ ssize_t shim_read(const struct shim_fd *f, int fd, void *buf, size_t len, off_t 
 
 ssize_t shim_write(const struct shim_fd *f, int fd, const void *buf, size_t len, off_t off)
 {
+	/* Files of sysfs do not take offsets then. */
 	if (f->access != O_WRONLY && f->access != O_RDWR)
-		return -EBADF;
+		return f->mount->node == SHIM_SYSFS && off != SHIM_POSITION ? -ESPIPE : -EBADF;
 	return len ? transfer(f, fd, true, (void *)(uintptr_t)buf, len, off) : 0;
 }
 
@@ -77,10 +84,10 @@ off_t shim_seek(const struct shim_fd *f, int fd, off_t off, int whence)
 			return -EOVERFLOW;
 		whence = SEEK_SET;
 	}
-	shim_mutex_lock(&f->mount->position);
+	shim_mutex_lock(position_of(f));
 	off = NEXT(lseek)(fd, off, whence);
 	off = off < 0 ? -errno : off;
-	shim_mutex_unlock(&f->mount->position);
+	shim_mutex_unlock(position_of(f));
 	return off;
 }
 
@@ -152,10 +159,13 @@ intptr_t shim_map(const struct shim_fd *f, int fd, void *addr, size_t len, int p
 	const bool private = (flags & MAP_TYPE) == MAP_PRIVATE;
 	const bool writes = (prot & PROT_WRITE) && !private;
 	struct core_place p = { .len = len };
+	struct shim_mount *device = f->mount;
 	int ret;
 
+	if (device->node == SHIM_SYSFS)
+		device = device->device;
 	/* Of VFIO's files only those of devices can be mapped. */
-	if (f->mount->node != SHIM_DEVICE && f->mount->node != SHIM_CDEV)
+	if (device->node != SHIM_DEVICE && device->node != SHIM_CDEV)
 		return -ENODEV;
 	if (f->access != O_RDWR && (writes || f->access != O_RDONLY))
 		return -EACCES;
@@ -166,8 +176,8 @@ intptr_t shim_map(const struct shim_fd *f, int fd, void *addr, size_t len, int p
 	if (ret < 0)
 		return ret;
 	if (!ret)
-		return map_shared(f->mount, &p, (uintptr_t)addr, prot, flags);
+		return map_shared(device, &p, (uintptr_t)addr, prot, flags);
 	p.fd = fd;
 	p.at = (uint64_t)off;
-	return private ? -EINVAL : map_registers(f->mount, &p, addr, prot, flags);
+	return private ? -EINVAL : map_registers(device, &p, addr, prot, flags);
 }

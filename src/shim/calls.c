@@ -5,6 +5,7 @@
 #include "abi/vfio.h"
 #include "device/process.h"
 #include "shim/core.h"
+#include "shim/sysfs.h"
 #include "shim/vfio.h"
 #include "shim/way.h"
 
@@ -22,6 +23,8 @@ int core_open(struct shim_mount *m, int flags)
 		return -ENOTDIR;
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return -EEXIST;
+	if (m->node == SHIM_SYSFS)
+		return sysfs_open(m, flags & keep);
 	return m->node == SHIM_DEVICE ? core_open_device(m, flags & keep)
 				      : vfio_open(m, flags & keep);
 }
@@ -34,7 +37,8 @@ struct shim_mount *core_mount(uint64_t inode)
 		if (m->node == SHIM_DEVICE && m->dev && m->inode == inode)
 			return m;
 	}
-	return vfio_mount(inode);
+	m = vfio_mount(inode);
+	return m ? m : sysfs_mount(inode);
 }
 
 /* A device behind VFIO has to be in use, and nothing else there is read or written. */
@@ -86,18 +90,25 @@ static ssize_t move(struct shim_mount *m, uint64_t inode, bool writes, uint8_t *
 
 ssize_t core_read(struct shim_mount *m, uint64_t inode, void *buf, size_t len, uint64_t off)
 {
-	return move(m, inode, false, buf, len, off);
+	return m->node == SHIM_SYSFS ? sysfs_move(m, false, buf, len, off)
+				     : move(m, inode, false, buf, len, off);
 }
 
 ssize_t core_write(struct shim_mount *m, uint64_t inode, const void *buf, size_t len, uint64_t off)
 {
-	return move(m, inode, true, (uint8_t *)(uintptr_t)buf, len, off);
+	uint8_t *user = (uint8_t *)(uintptr_t)buf;
+
+	return m->node == SHIM_SYSFS ? sysfs_move(m, true, user, len, off)
+				     : move(m, inode, true, user, len, off);
 }
 
 int core_ioctl(struct shim_mount *m, uint64_t inode, uint32_t request, void *arg)
 {
-	int ret = m->node == SHIM_DEVICE ? -ENODATA : vfio_ioctl(inode, request, arg);
+	int ret;
 
+	if (m->node == SHIM_SYSFS)
+		return -ENOTTY;
+	ret = m->node == SHIM_DEVICE ? -ENODATA : vfio_ioctl(inode, request, arg);
 	if (ret != -ENODATA)
 		return ret;
 	ret = core_lock(m);
@@ -116,8 +127,11 @@ bool core_makes_fd(const struct shim_mount *m, uint32_t request)
 off_t core_end(struct shim_mount *m, uint64_t inode)
 {
 	uint64_t end;
-	int ret = lock(m, inode);
+	int ret;
 
+	if (m->node == SHIM_SYSFS)
+		return sysfs_end(m);
+	ret = lock(m, inode);
 	if (ret)
 		return ret;
 	end = dfd_file_end(dfd_device_desc(m->dev));
@@ -135,14 +149,11 @@ static int check_pages(const struct dfd_region *r, const struct core_place *p, b
 	return writes && (r->flags & DFD_REGION_READ_ONLY) ? -EINVAL : 0;
 }
 
-static int find_place(struct dfd_device *dev, uint64_t off, bool writes, struct core_place *p)
+int core_place(struct dfd_device *dev, bool writes, struct core_place *p)
 {
 	const struct dfd_region *r;
-	int ret = dfd_file_locate(dfd_device_desc(dev), off, &p->index, &p->within);
+	int ret = device_map_source(dev, p->index, p->within, p->len, writes, &p->fd, &p->at);
 
-	if (ret)
-		return ret;
-	ret = device_map_source(dev, p->index, p->within, p->len, writes, &p->fd, &p->at);
 	r = dfd_desc_region(dfd_device_desc(dev), p->index);
 	if (!ret || !shim_may_trap(dev, r))
 		return ret;
@@ -152,11 +163,16 @@ static int find_place(struct dfd_device *dev, uint64_t off, bool writes, struct 
 
 int core_map(struct shim_mount *m, uint64_t inode, uint64_t off, bool writes, struct core_place *p)
 {
-	int ret = lock(m, inode);
+	int ret;
 
+	if (m->node == SHIM_SYSFS)
+		return sysfs_map(m, off, writes, p);
+	ret = lock(m, inode);
 	if (ret)
 		return ret;
-	ret = find_place(m->dev, off, writes, p);
+	ret = dfd_file_locate(dfd_device_desc(m->dev), off, &p->index, &p->within);
+	if (!ret)
+		ret = core_place(m->dev, writes, p);
 	core_unlock(m);
 	return ret;
 }

@@ -72,6 +72,7 @@ static int bind_iommufd(struct vfio_object *o, void *arg)
 		iommufd_unbind(iommufd, bind.out_devid);
 		return -EFAULT;
 	}
+	core_taken(o->mount);
 	vfio_hold(o, iommufd);
 	o->devid = bind.out_devid;
 	o->bound = true;

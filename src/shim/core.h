@@ -71,6 +71,9 @@ struct core_place {
  */
 int core_map(struct shim_mount *m, uint64_t inode, uint64_t off, bool writes, struct core_place *p);
 
+/** core_place() - the same for a part of a region of an own device, which is locked */
+int core_place(struct dfd_device *dev, bool writes, struct core_place *p);
+
 /** core_area() - narrow a part to the first shared memory in it. Return: 0, 1 if there is none, ...
  */
 int core_area(struct shim_mount *m, bool writes, struct core_place *p);
@@ -98,6 +101,9 @@ int core_write_table(const struct shim_mount *m, int fd);
 
 /** core_released() - put a device, locked, into the state in which the next one finds it */
 void core_released(struct shim_mount *m);
+
+/** core_taken() - a driver takes a device by VFIO: it does not find what sysfs has changed */
+void core_taken(struct shim_mount *m);
 
 /** core_open_device() - open() of a path of --at */
 int core_open_device(struct shim_mount *m, int flags);

@@ -128,6 +128,16 @@ void core_released(struct shim_mount *m)
 	dfd_device_reset(m->dev);
 }
 
+void core_taken(struct shim_mount *m)
+{
+	if (core_lock(m))
+		return;
+	if (m->touched)
+		core_released(m);
+	m->touched = false;
+	core_unlock(m);
+}
+
 /* Locked. */
 static void sweep(struct shim_mount *m)
 {

@@ -119,6 +119,7 @@ static int attach(struct vfio_object *device, struct vfio_object *to)
 		device->devid = first->devid;
 		return 0;
 	}
+	core_taken(device->mount);
 	if (to->kind == VFIO_CONTAINER) {
 		device->attached = to->space;
 		return shim_space_attach(to->space, device->mount);

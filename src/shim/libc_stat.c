@@ -10,7 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "shim/shim.h"
+#include "shim/live.h"
 
 static dev_t device_number(const struct shim_mount *m)
 {
@@ -24,6 +24,7 @@ static dev_t device_number(const struct shim_mount *m)
 	case SHIM_CDEV:
 		return makedev(SHIM_MAJOR_CDEV, m->index);
 	case SHIM_DEVICE:
+	case SHIM_SYSFS:
 		break;
 	}
 	return 0;
@@ -31,6 +32,8 @@ static dev_t device_number(const struct shim_mount *m)
 
 static int fill(const struct shim_mount *m, struct stat *st)
 {
+	if (m->node == SHIM_SYSFS)
+		return live_stat(m, st);
 	*st = (struct stat){
 		.st_mode = S_IFCHR | 0666,
 		.st_nlink = 1,
@@ -41,8 +44,10 @@ static int fill(const struct shim_mount *m, struct stat *st)
 	return 0;
 }
 
-static int fill_x(const struct shim_mount *m, struct statx *st)
+static int fill_x(const struct shim_mount *m, unsigned int mask, struct statx *st)
 {
+	if (m->node == SHIM_SYSFS)
+		return live_statx(m, mask, st);
 	*st = (struct statx){
 		.stx_mask = STATX_BASIC_STATS,
 		.stx_mode = S_IFCHR | 0666,
@@ -101,7 +106,7 @@ int statx(int dirfd, const char *path, int flags, unsigned int mask, struct stat
 	char view[PATH_MAX];
 	struct shim_mount *m = find(dirfd, path, flags);
 
-	return m ? fill_x(m, st) : NEXT(statx)(dirfd, shim_view(path, view), flags, mask, st);
+	return m ? fill_x(m, mask, st) : NEXT(statx)(dirfd, shim_view(path, view), flags, mask, st);
 }
 
 /* The same structure on 64-bit systems. */
@@ -154,6 +159,12 @@ int __fxstatat64(int version, int dirfd, const char *path, struct stat *st, int 
 
 /* ---- permissions ---- */
 
+/* Of a file in sysfs the tree says it. */
+static bool is_device(const struct shim_mount *m)
+{
+	return m && m->node != SHIM_SYSFS;
+}
+
 static int allowed(int mode)
 {
 	return (int)shim_result(mode & X_OK ? -EACCES : 0);
@@ -163,15 +174,15 @@ int access(const char *path, int mode)
 {
 	char view[PATH_MAX];
 
-	return shim_find(AT_FDCWD, path) ? allowed(mode)
-					 : NEXT(access)(shim_view(path, view), mode);
+	return is_device(shim_find(AT_FDCWD, path)) ? allowed(mode)
+						    : NEXT(access)(shim_view(path, view), mode);
 }
 
 int faccessat(int dirfd, const char *path, int mode, int flags)
 {
 	char view[PATH_MAX];
 
-	return find(dirfd, path, flags)
+	return is_device(find(dirfd, path, flags))
 		       ? allowed(mode)
 		       : NEXT(faccessat)(dirfd, shim_view(path, view), mode, flags);
 }
@@ -180,8 +191,8 @@ int euidaccess(const char *path, int mode)
 {
 	char view[PATH_MAX];
 
-	return shim_find(AT_FDCWD, path) ? allowed(mode)
-					 : NEXT(euidaccess)(shim_view(path, view), mode);
+	return is_device(shim_find(AT_FDCWD, path)) ? allowed(mode)
+						    : NEXT(euidaccess)(shim_view(path, view), mode);
 }
 
 int eaccess(const char *path, int mode) SAME_AS(euidaccess);

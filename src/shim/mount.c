@@ -14,6 +14,7 @@
 #include "device/process.h"
 #include "shim/client.h"
 #include "shim/core.h"
+#include "shim/live.h"
 #include "shim/shim.h"
 #include "shim/trap.h"
 #include "shim/vfio.h"
@@ -71,16 +72,19 @@ struct shim_mount *shim_find(int dirfd, const char *path)
 		if (m->base[0] == base[0] && !strcmp(m->base, base) && same_path(m, dirfd, path))
 			return m;
 	}
-	return NULL;
+	return live_find(dirfd, path, base);
 }
 
 /* ---- opening ---- */
 
 int shim_open(struct shim_mount *m, int flags)
 {
-	int fd = m->supervisor ? client_open(m, flags) : core_open(m, flags);
-	int ret = fd < 0 ? fd : shim_fd_add(fd, m);
+	int ret = m->node == SHIM_SYSFS ? live_may_open(m, flags) : 0, fd;
 
+	if (ret)
+		return ret;
+	fd = m->supervisor ? client_open(m, flags) : core_open(m, flags);
+	ret = fd < 0 ? fd : shim_fd_add(fd, m);
 	if (ret && fd >= 0)
 		NEXT(close)(fd);
 	return ret ? ret : fd;
@@ -88,7 +92,8 @@ int shim_open(struct shim_mount *m, int flags)
 
 int shim_stdio_open(struct shim_mount *m, char *path, size_t size)
 {
-	int fd = m->node == SHIM_DEVICE ? shim_open(m, O_RDONLY | O_CLOEXEC) : -EINVAL;
+	const bool can = m->node == SHIM_DEVICE || m->node == SHIM_SYSFS;
+	int fd = can ? shim_open(m, O_RDONLY | O_CLOEXEC) : -EINVAL;
 
 	if (fd >= 0)
 		snprintf(path, size, "/proc/self/fd/%d", fd);
@@ -100,7 +105,7 @@ int shim_stdio_keep(struct shim_mount *m, char *path, size_t size)
 	static struct {
 		int fd;
 		uint64_t inode;
-	} kept[SHIM_MAX_MOUNTS + 1];
+	} kept[SHIM_MAX_NUMBER];
 	int fd = kept[m->number].fd;
 
 	if (!kept[m->number].inode || shim_memfd_inode(fd) != kept[m->number].inode) {

@@ -9,13 +9,39 @@
 /* Set up before main() and constant from then on, but for what their locks guard. */
 static struct shim_mount mounts[SHIM_MAX_MOUNTS];
 static uint32_t num_mounts;
+static struct shim_mount files[SHIM_MAX_DEVICES * SHIM_NUM_SYSFS];
+static uint32_t num_files;
+
+_Static_assert(SHIM_FIRST_FILE > SHIM_MAX_MOUNTS + 1, "a number in between ends the first list");
+
+static const char *const file_names[SHIM_NUM_SYSFS] = {
+	"config",	"reset",	"rom",		"resource0",	"resource1",
+	"resource2",	"resource3",	"resource4",	"resource5",	"resource0_wc",
+	"resource1_wc", "resource2_wc", "resource3_wc", "resource4_wc", "resource5_wc",
+};
 
 /* All memfds have the same; 0 until one was seen. */
 static _Atomic(dev_t) memfd_dev;
 
 struct shim_mount *shim_mount_number(uint64_t number)
 {
+	if (number >= SHIM_FIRST_FILE)
+		return shim_mount_file((uint32_t)number - SHIM_FIRST_FILE);
 	return number && number <= num_mounts ? &mounts[number - 1] : NULL;
+}
+
+struct shim_mount *shim_mount_file(uint32_t i)
+{
+	return i < num_files ? &files[i] : NULL;
+}
+
+enum shim_sysfs shim_sysfs_name(const char *name)
+{
+	enum shim_sysfs i = 0;
+
+	while (i < SHIM_NUM_SYSFS && strcmp(file_names[i], name) != 0)
+		i++;
+	return i;
 }
 
 struct shim_mount *shim_mount_path(const char *path)
@@ -23,6 +49,10 @@ struct shim_mount *shim_mount_path(const char *path)
 	for (uint32_t i = 0; i < num_mounts; i++) {
 		if (!strcmp(mounts[i].path, path))
 			return &mounts[i];
+	}
+	for (uint32_t i = 0; i < num_files; i++) {
+		if (!strcmp(files[i].path, path))
+			return &files[i];
 	}
 	return NULL;
 }
@@ -64,24 +94,22 @@ int shim_mount_new_memfd(const struct shim_mount *m)
 
 struct shim_mount *shim_mount_of_fd(int fd)
 {
-	char path[32], link[SHIM_MAX_PATH + 32], name[SHIM_MAX_PATH + 8];
+	static const char start[] = "/memfd:" SHIM_MEMFD, end[] = " (deleted)";
+	char path[32], link[SHIM_MAX_PATH + 32];
+	struct shim_mount *m;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	n = NEXT(readlink)(path, link, sizeof(link) - 1);
 	link[n > 0 ? n : 0] = '\0';
-	for (uint32_t i = 0; i < num_mounts; i++) {
-		size_t len;
-
-		memfd_name(&mounts[i], name);
-		len = strlen(name);
-		if (strncmp(link, "/memfd:", 7) != 0 || strncmp(link + 7, name, len) != 0 ||
-		    strcmp(link + 7 + len, " (deleted)") != 0)
-			continue;
+	n -= (ssize_t)strlen(end);
+	if (n < 0 || strcmp(link + n, end) != 0 || strncmp(link, start, strlen(start)) != 0)
+		return NULL;
+	link[n] = '\0';
+	m = shim_mount_path(link + strlen(start));
+	if (m)
 		shim_memfd_seen(fd);
-		return &mounts[i];
-	}
-	return NULL;
+	return m;
 }
 
 /* ---- setting up ---- */
@@ -134,6 +162,23 @@ static struct shim_mount *group_of(const char *name, unsigned int number)
 	return group;
 }
 
+static void add_files(struct shim_mount *device)
+{
+	for (uint32_t i = 0; i < SHIM_NUM_SYSFS; i++) {
+		struct shim_mount *m = &files[num_files];
+
+		snprintf(m->path, sizeof(m->path), "/sys/devices/pci%.7s/%s/%s", device->name,
+			 device->name, file_names[i]);
+		m->base = strrchr(m->path, '/') + 1;
+		m->node = SHIM_SYSFS;
+		m->index = i;
+		m->device = device;
+		m->supervisor = device->supervisor;
+		m->memfd = -1;
+		m->number = SHIM_FIRST_FILE + num_files++;
+	}
+}
+
 static void add_device(char *line, unsigned int number)
 {
 	char *equals = strchr(line, '='), path[SHIM_MAX_PATH];
@@ -151,6 +196,8 @@ static void add_device(char *line, unsigned int number)
 	group->supervisor = cdev->supervisor;
 	cdev->device = group;
 	cdev->name = line;
+	if (number < SHIM_MAX_DEVICES)
+		add_files(cdev);
 }
 
 /* All devices behind VFIO are in one place, and so is what they share. */

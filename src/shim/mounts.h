@@ -22,6 +22,17 @@ enum shim_node {
 	SHIM_GROUP,	/* /dev/vfio/N */
 	SHIM_IOMMUFD,	/* /dev/iommu */
 	SHIM_CDEV,	/* /dev/vfio/devices/vfioN: a device, once it is bound */
+	SHIM_SYSFS,	/* a file of a function in sysfs that is its registers */
+};
+
+/** enum shim_sysfs - which file */
+enum shim_sysfs {
+	SHIM_SYSFS_CONFIG,
+	SHIM_SYSFS_RESET,
+	SHIM_SYSFS_ROM,
+	SHIM_SYSFS_RESOURCE,			       /* six of them */
+	SHIM_SYSFS_COMBINED = SHIM_SYSFS_RESOURCE + 6, /* the same BARs, writes combined */
+	SHIM_NUM_SYSFS = SHIM_SYSFS_COMBINED + 6,
 };
 
 /**
@@ -29,20 +40,24 @@ enum shim_node {
  * @path: absolute, without `.`, `..` and double slashes
  * @base: its last component
  * @node: what it stands for; only a device has what comes after @number
- * @device: SHIM_CDEV: the group that it is in
- * @index: the number in the name, of a group or of a device's own file
+ * @device: SHIM_CDEV: the group that it is in; SHIM_SYSFS: the device
+ * @index: the number in the name, of a group or of a device's own file; SHIM_SYSFS: which file
  * @name: SHIM_CDEV: as the bus names the device
  * @address: for dfd_open()
  * @supervisor: the socket of who has the device, or NULL when it is this process
  * @number: 1 and up
  * @position: makes read() and write() move the file position in one piece; taken before @lock
- * @lock: held for every use of the members below, so for every access to the device
+ * @lock: held for every use of the members below, so for every access to the device; a file of
+ *        sysfs uses those of its device
  * @dev: NULL until the first use in this process
  * @file: the file of @dev
  * @memfd: the table, close-on-exec and never seen by the program
  * @inode: identifies @memfd
  * @served: this process serves the device
  * @used: there were fds of @memfd when somebody looked
+ * @touched: SHIM_CDEV: sysfs may have changed what a driver finds
+ * @image: SHIM_SYSFS: what is in @memfd, or NULL
+ * @enabled: SHIM_SYSFS: the ROM can be read
  */
 struct shim_mount {
 	char path[SHIM_MAX_PATH];
@@ -62,6 +77,9 @@ struct shim_mount {
 	uint64_t inode;
 	bool served;
 	bool used;
+	bool touched;
+	uint8_t *image;
+	bool enabled;
 };
 
 /**
@@ -74,8 +92,18 @@ struct shim_mount {
  */
 const char *shim_mounts_set(char *at, char *vfio);
 
-/** shim_mount_number() - Return: the mount of a number from 1 up, or NULL */
+/* Numbers of files of sysfs, so that who counts the others from 1 up does not meet them. */
+#define SHIM_FIRST_FILE 256u
+#define SHIM_MAX_NUMBER (SHIM_FIRST_FILE + SHIM_MAX_DEVICES * SHIM_NUM_SYSFS)
+
+/** shim_mount_number() - Return: the mount of a number, or NULL */
 struct shim_mount *shim_mount_number(uint64_t number);
+
+/** shim_mount_file() - Return: file @i of sysfs, from 0 up, or NULL */
+struct shim_mount *shim_mount_file(uint32_t i);
+
+/** shim_sysfs_name() - Return: which file of a function has that name, or SHIM_NUM_SYSFS */
+enum shim_sysfs shim_sysfs_name(const char *name);
 
 /** shim_mount_path() - Return: the mount at an absolute path, or NULL */
 struct shim_mount *shim_mount_path(const char *path);

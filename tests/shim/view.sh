@@ -4,6 +4,8 @@ cd "/sys/bus/pci/devices/$1" || exit
 for file in $(find . vfio-dev/* -maxdepth 1 -type f | sort -u); do
 	case $file in
 	*/config) echo "$file: $(od -A n -t x2 -N 8 config | xargs), $(wc -c <config) bytes" ;;
+	*/reset) echo "$file: $(stat -c %a "$file")" ;;
+	*/resource0) echo "$file: $(stat -c '%a %s' "$file") bytes" ;;
 	*/local_cpulist) cmp "$file" /sys/devices/system/cpu/online ;;
 	*) echo "$file: $(paste -s -d , "$file")" ;;
 	esac

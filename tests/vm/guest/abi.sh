@@ -14,3 +14,4 @@ for function in $a $b $c $d; do
 	check bind-$function bind $function vfio-pci
 done
 check abi answered
+check sysfs shim-sysfs $a "$(group $a)"
