@@ -10,6 +10,7 @@
 #include "file/dtb.h"
 #include "file/saved.h"
 #include "kernel/function.h"
+#include "kernel/root.h"
 #include "kernel/vfio.h"
 #include "model/model.h"
 #include "user/client.h"
@@ -31,7 +32,7 @@ struct scheme {
 
 static int open_sysfs(const char *rest, struct dfd_device **out, struct dfd_error *err)
 {
-	return dfd_sysfs_open(NULL, rest, out, err);
+	return dfd_sysfs_open(root_here(), rest, out, err);
 }
 
 static int open_pci(const char *rest, struct dfd_device **out, struct dfd_error *err)

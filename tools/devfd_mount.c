@@ -208,7 +208,26 @@ static int mount_over(const char *real, const char *view, const char *over)
 
 /* ---- all of it ---- */
 
-int view_mount(const char *view)
+static int bind_below(const char *dir, const char *path)
+{
+	char to[PATH_MAX];
+
+	if (snprintf(to, sizeof(to), "%s%s", dir, path) >= (int)sizeof(to))
+		return -ENAMETOOLONG;
+	return graft(path, to);
+}
+
+/* Whoever opens devices of the machine here finds them there. */
+static int keep_machine(const char *dir)
+{
+	int ret = mkdir(dir, 0755) ? -errno : bind_below(dir, "/sys");
+
+	if (!ret)
+		ret = bind_below(dir, "/dev");
+	return ret ? ret : bind_below(dir, "/proc");
+}
+
+int view_mount(const char *view, const char *machine)
 {
 	char over[PATH_MAX];
 	int ret;
@@ -223,6 +242,8 @@ int view_mount(const char *view)
 	if (ret)
 		return ret;
 	ret = enter();
+	if (!ret && machine)
+		ret = keep_machine(machine);
 	if (!ret)
 		ret = mount_over("/sys", view, over);
 	/* Nobody makes files in sysfs. */

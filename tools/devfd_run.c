@@ -30,6 +30,7 @@ struct run {
 	enum { VIEW_BEST, VIEW_MOUNT, VIEW_PATHS } way;
 	char view[PATH_MAX];
 	bool mounted;
+	char machine[PATH_MAX + 16]; /* its own /sys and /dev are there then */
 	char socket[PATH_MAX];
 	bool verbose;
 	bool in_process;
@@ -210,7 +211,9 @@ static int open_devices(struct run *run)
 /* Mounted where the system allows that, so that everybody sees it. */
 static int mount_view(struct run *run)
 {
-	int ret = run->way == VIEW_PATHS ? -ENOTSUP : view_mount(run->view);
+	int ret = run->way == VIEW_PATHS
+			  ? -ENOTSUP
+			  : view_mount(run->view, run->in_process ? run->machine : NULL);
 
 	if (ret < 0 && run->way == VIEW_MOUNT)
 		return tool_fail(TOOL_FAILED, "--view=mount: %s; --view=paths needs no mount",
@@ -326,6 +329,17 @@ static int set_lines(const char *variable, const struct run *run,
 	return ret;
 }
 
+/* Where nothing is mounted, a name by which nothing is led to the view. Not that of an outer devfd
+ * run. */
+static int set_machine(const struct run *run)
+{
+	if (!run->in_process || !run->devices)
+		unsetenv(SHIM_ENV_MACHINE);
+	else if (setenv(SHIM_ENV_MACHINE, run->mounted ? run->machine : "/proc/self/root", 1))
+		return tool_fail(TOOL_FAILED, "out of memory");
+	return 0;
+}
+
 /* Inside another devfd run, its devices stay, behind our own; there is one view of sysfs. */
 static int set_devices(const struct run *run)
 {
@@ -334,7 +348,7 @@ static int set_devices(const struct run *run)
 
 	if (!ret && run->devices)
 		ret = set_lines(SHIM_ENV_VFIO, run, put_devices, "");
-	return ret;
+	return ret ? ret : set_machine(run);
 }
 
 static int choose_view(struct run *run, const char *text)
@@ -435,6 +449,7 @@ static int run_alone(struct run *run)
 {
 	int ret = run->devices ? view_start(run->view, sizeof(run->view)) : 0;
 
+	snprintf(run->machine, sizeof(run->machine), "%s/machine", run->view);
 	if (!ret)
 		ret = list_devices(run);
 	if (!ret)

@@ -27,10 +27,11 @@ int view_add(const char *dir, const char *name, unsigned int number, unsigned in
 
 /**
  * view_mount() - mount the tree over /sys and /dev, for this process and what it starts
+ * @machine: where those of the machine are bound then, each below this directory, or NULL
  *
  * Return: 0, a negative errno when the system does not allow that and nothing has changed, or an
  * exit code.
  */
-int view_mount(const char *dir);
+int view_mount(const char *dir, const char *machine);
 
 #endif

@@ -7,6 +7,18 @@
 #include "kernel/root.h"
 #include "util/sysfs.h"
 
+static const char *here = "";
+
+void root_set_here(const char *dir)
+{
+	here = dir;
+}
+
+const char *root_here(void)
+{
+	return here;
+}
+
 bool root_exists(const char *root, const char *name)
 {
 	char path[PATH_MAX];

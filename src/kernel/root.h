@@ -7,6 +7,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/**
+ * root_set_here() - have dfd_open() find the machine below a directory
+ * @dir: stays the caller's, and is used from then on; "" is where it is found otherwise
+ *
+ * For a process that has something else at /sys and /dev. Before anything is opened.
+ */
+void root_set_here(const char *dir);
+
+/** root_here() - Return: the directory that stands for this machine */
+const char *root_here(void);
+
 /** root_exists() - Return: is there a file of that name? */
 bool root_exists(const char *root, const char *name);
 

@@ -20,6 +20,7 @@
 #include "kernel/irqs.h"
 #include "kernel/link.h"
 #include "kernel/retry.h"
+#include "kernel/root.h"
 #include "kernel/vfio.h"
 
 #define COMMAND	       4 /* of configuration space */
@@ -298,11 +299,10 @@ static int open_target(struct kernel_target *t, struct dfd_device **out, struct 
 	return ret;
 }
 
-static const struct kernel_env here = { "", &kernel_calls };
-
 int dfd_vfio_open(const struct kernel_env *env, const char *scheme, const char *rest,
 		  struct dfd_device **out, struct dfd_error *err)
 {
+	const struct kernel_env here = { root_here(), &kernel_calls };
 	struct kernel_target t;
 	int ret = kernel_target_find(&t, env ? env : &here, scheme, rest, err);
 

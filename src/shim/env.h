@@ -17,6 +17,12 @@
  */
 #define SHIM_ENV_VFIO "DEVFD_VFIO"
 
+/*
+ * The environment variable that names a directory with the machine's /sys and /dev, for devices in
+ * the process of a program that has the view in their place.
+ */
+#define SHIM_ENV_MACHINE "DEVFD_MACHINE"
+
 /* Set by -v: what happens later is said, too. */
 #define SHIM_ENV_SAY "DEVFD_VERBOSE"
 

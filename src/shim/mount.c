@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "device/process.h"
+#include "kernel/root.h"
 #include "shim/client.h"
 #include "shim/core.h"
 #include "shim/live.h"
@@ -231,11 +232,14 @@ static char *copy_of(const char *variable)
 
 __attribute__((constructor)) static void set_up(void)
 {
-	static char *kept[2];
+	static char *kept[3];
 	const char *view;
 
 	kept[0] = copy_of(SHIM_ENV);
 	kept[1] = copy_of(SHIM_ENV_VFIO);
+	kept[2] = copy_of(SHIM_ENV_MACHINE);
+	if (kept[2])
+		root_set_here(kept[2]);
 	view = shim_mounts_set(kept[0], kept[1]);
 	if (view)
 		shim_view_set(view);

@@ -13,6 +13,7 @@ ways() {
 		check edu-$way-answers answers "pci:$edu?via=$way"
 		check edu-$way-views views_agree "pci:$edu?via=$way"
 		check edu-$way-alone alone $way
+		check edu-$way-shim through_shim $way
 		check nvme-$way nvme_works "pci:$nvme?via=$way"
 	done
 	check nvme-alone nvme_alone
@@ -22,6 +23,12 @@ ways() {
 # Drivers without the library print what those with it print of the model, or of the same disk.
 alone() { # WAY
 	raw-vfio-edu "$1" $edu "$n" "$seed" >/tmp/drive && diff /expect/edu /tmp/drive
+}
+
+# The same program below devfd run, which has the kernel's device under another name.
+through_shim() { # WAY
+	devfd run --device 0000:00:1e.0="pci:$edu?via=$1" -- \
+		raw-vfio-edu "$1" 0000:00:1e.0 "$n" "$seed" >/tmp/drive && diff /expect/edu /tmp/drive
 }
 
 nvme_alone() {
