@@ -92,13 +92,20 @@ _lsvfio() {
 	case $word in
 	--via=*) COMPREPLY=($(compgen -P --via= -W "table ioctl vfio both" -- "${word#*=}")) ;;
 	--save=*) COMPREPLY=($(compgen -P --save= -f -- "${word#*=}")) ;;
+	--file=*) COMPREPLY=($(compgen -P --file= -f -- "${word#*=}")) ;;
 	--root=*) COMPREPLY=($(compgen -P --root= -d -- "${word#*=}")) ;;
 	-*)
-		COMPREPLY=($(compgen -W "-v --verbose -vv -vvv -x -g --groups -J --json --check --open --fd= --table --via= --save= --root=
+		COMPREPLY=($(compgen -W "-v --verbose -vv -vvv -x -g --groups -t --tree -mm -J --json -F --file= --check --open --fd= --table --via= --save= --root=
 			--help --version" -- "$word"))
 		[[ ${COMPREPLY-} == *= ]] && compopt -o nospace
 		;;
-	*) _devfd_addresses "" "$word" ;;
+	*)
+		if [[ $COMP_LINE == *"-F $word" ]]; then
+			COMPREPLY=($(compgen -f -- "$word"))
+		else
+			_devfd_addresses "" "$word"
+		fi
+		;;
 	esac
 	_devfd_trim "$word"
 }

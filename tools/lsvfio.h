@@ -4,17 +4,55 @@
 #define TOOLS_LSVFIO_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include <devfd/devfd.h>
+
+/** enum lsvfio_action - what is done with each device */
+enum lsvfio_action { LIST, TABLE, SAVE, COMPARE, CHECK, DUMP };
+
+/**
+ * struct lsvfio_options - the command line
+ * @verbose: how many v
+ * @dump: how many x
+ * @groups, @tree, @lines: of the machine, instead of a list
+ * @fd: number of an open file, or NULL
+ * @via: name of a view, or NULL
+ * @save: file to write
+ * @file: dump to read instead of looking at this machine, or NULL
+ * @root: directory in front of /sys, or NULL
+ */
+struct lsvfio_options {
+	enum lsvfio_action action;
+	unsigned int verbose;
+	unsigned int dump;
+	bool json;
+	bool groups;
+	bool tree;
+	bool lines;
+	bool open;
+	const char *fd;
+	const char *via;
+	const char *save;
+	const char *file;
+	const char *root;
+};
+
+/**
+ * lsvfio_options() - read the command line
+ * @out: receives it, zeroed
+ * @done: receives whether all is done, as after --help
+ *
+ * optind is the first address then. Return: an exit code, after a message unless TOOL_OK.
+ */
+int lsvfio_options(int argc, char **argv, struct lsvfio_options *out, bool *done);
 
 /**
  * struct lsvfio_address - what a device was named as
  * @text: its address, as dfd_open() takes it
- * @looked_at: a function that is only looked at, by sysfs
  */
 struct lsvfio_address {
 	char text[4200];
-	bool looked_at;
 };
 
 /**
@@ -28,6 +66,9 @@ int lsvfio_address(const char *given, bool open, struct lsvfio_address *out);
 
 /** lsvfio_function() - Return: the PCI function in an address, or NULL */
 const char *lsvfio_function(const char *address);
+
+/** lsvfio_looked_at() - Return: is it a function that is only looked at, by sysfs? */
+bool lsvfio_looked_at(const char *address);
 
 #define LSVFIO_CONFIG_SIZE 4096
 
@@ -46,7 +87,8 @@ void lsvfio_print_bytes(const struct dfd_cap *cap, const char *of);
  *
  * Return: an exit code.
  */
-int lsvfio_more(const char *root, const char *address, struct dfd_device *dev, unsigned int level);
+int lsvfio_more(const struct dfd_origin *origin, const char *address, struct dfd_device *dev,
+		unsigned int level);
 
 /** lsvfio_table() - print the annotated hexdump of a device's table. Return: an exit code */
 int lsvfio_table(const char *address, struct dfd_device *dev);
@@ -72,5 +114,9 @@ int lsvfio_compare(const char *address, struct dfd_device *dev);
  * Return: TOOL_OK, TOOL_USAGE after a message, or a code of its own for each step.
  */
 int lsvfio_check(const char *root, const char *given, const char *address, bool open);
+
+/** lsvfio_check_json() - the same as one JSON object; nothing is printed after a message */
+int lsvfio_check_json(FILE *out, const char *root, const char *given, const char *address,
+		      bool open);
 
 #endif

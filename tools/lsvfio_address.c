@@ -35,7 +35,6 @@ static void put(struct lsvfio_address *out, const char *scheme, const char *rest
 static void put_function(struct lsvfio_address *out, const char *bdf, bool open)
 {
 	put(out, open ? "pci:" : "sysfs:", bdf);
-	out->looked_at = !open;
 }
 
 /* A directory of sysfs: name and bus are where its links lead. */
@@ -90,6 +89,11 @@ int lsvfio_address(const char *given, bool open, struct lsvfio_address *out)
 	else
 		put(out, "", given);
 	return TOOL_OK;
+}
+
+bool lsvfio_looked_at(const char *address)
+{
+	return starts(address, "sysfs:");
 }
 
 const char *lsvfio_function(const char *address)

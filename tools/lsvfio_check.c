@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What stands between a device and its use through VFIO, step by step. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,4 +55,15 @@ int lsvfio_check(const char *root, const char *given, const char *address, bool 
 	printf("  %s%s\n", open ? "it can be used" : "nothing stands in its way",
 	       r.notes ? ", see the notes" : "");
 	return TOOL_OK;
+}
+
+int lsvfio_check_json(FILE *out, const char *root, const char *given, const char *address,
+		      bool open)
+{
+	struct dfd_error err;
+	int step = dfd_print_check_json(out, given, root, address, open, &err);
+
+	if (step < 0)
+		return tool_fail(step == -EINVAL ? TOOL_USAGE : TOOL_FAILED, "%s", err.text);
+	return step ? TOOL_CHECK + step : TOOL_OK;
 }

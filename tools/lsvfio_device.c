@@ -23,14 +23,15 @@ static void print_caps(struct dfd_device *dev)
 	}
 }
 
-int lsvfio_more(const char *root, const char *address, struct dfd_device *dev, unsigned int level)
+int lsvfio_more(const struct dfd_origin *origin, const char *address, struct dfd_device *dev,
+		unsigned int level)
 {
 	const char *bdf = lsvfio_function(address);
 
 	if (level >= 1) {
 		dfd_print_config(stdout, dev);
 		if (bdf)
-			dfd_print_place(stdout, root, bdf);
+			dfd_print_place(stdout, origin, bdf);
 		dfd_print_abilities(stdout, dev);
 	}
 	if (level >= 2)

@@ -35,6 +35,8 @@ const char *dfd_state_name(enum dfd_state state);
  * @bus: DFD_BUS_PCI, or DFD_BUS_DT for a platform or AMBA device with a device-tree node
  * @name: its name on that bus, such as "0000:01:00.0" or "9000000.pl011"
  * @address: what dfd_open() takes to describe it, or NULL where nothing does
+ * @path: where it sits: below which bridges, such as "pci0000:00/0000:00:01.0/0000:01:00.0", or the
+ *        path of its device-tree node
  * @dt_path: path of its device-tree node, or NULL
  * @compatible: of that node, separated by spaces, or NULL
  * @driver: the driver it is bound to, or NULL
@@ -62,6 +64,7 @@ struct dfd_found {
 	enum dfd_bus bus;
 	const char *name;
 	const char *address;
+	const char *path;
 	const char *dt_path;
 	const char *compatible;
 	const char *driver;

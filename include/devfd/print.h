@@ -5,9 +5,11 @@
 #ifndef DEVFD_PRINT_H
 #define DEVFD_PRINT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include <devfd/device.h>
+#include <devfd/dump.h>
 #include <devfd/view.h>
 
 #ifdef __cplusplus
@@ -63,37 +65,63 @@ int dfd_print_config(FILE *out, struct dfd_device *dev);
 
 /**
  * dfd_print_place() - what sysfs says of a PCI function beyond its description
- * @root: as for dfd_enumerate()
+ * @origin: the machine
  * @bdf: "0000:01:00.0" or "01:00.0"
  *
  * Its driver, group and state, power, ways of reset, physical or virtual functions. One that is not
  * there prints nothing.
  */
-int dfd_print_place(FILE *out, const char *root, const char *bdf);
-
-/** dfd_print_device_json() - dfd_print_json(), dfd_print_abilities() and dfd_print_features() of an
- * open device as one object */
-int dfd_print_device_json(FILE *out, const char *address, struct dfd_device *dev);
+int dfd_print_place(FILE *out, const struct dfd_origin *origin, const char *bdf);
 
 /**
- * dfd_print_machine() - the devices of a machine, one line each, below one about the machine
+ * dfd_print_device_json() - all of the above about a device as one JSON object
+ * @origin: the machine it is in, for dfd_print_place(), or NULL
+ * @bdf: which function of it, or NULL
+ *
+ * With its configuration space, so that the object in an array is a dump; see <devfd/dump.h>.
+ */
+int dfd_print_device_json(FILE *out, const char *address, struct dfd_device *dev,
+			  const struct dfd_origin *origin, const char *bdf);
+
+/** enum dfd_machine_form - how the devices of a machine are listed */
+enum dfd_machine_form {
+	DFD_MACHINE_LIST,  /* in columns, below a line about the machine */
+	DFD_MACHINE_TREE,  /* the same below their bridges, or by their paths in the device tree */
+	DFD_MACHINE_LINES, /* for scripts: fields in quotes, as lspci -mm; see lsvfio(1) */
+	DFD_MACHINE_JSON,  /* an array, which is a dump; keys are documented in lsvfio(1) */
+};
+
+/**
+ * dfd_print_machine() - the devices of a machine
  * @out: where to print
- * @root: as for dfd_enumerate()
- * @json: an array instead; keys are documented in lsvfio(1)
+ * @origin: the machine
  *
  * Without devices nothing is printed.
  *
- * Return: how many devices; -EIO when @out is in error; or as dfd_enumerate().
+ * Return: how many devices; -EIO when @out is in error; -ENOMEM; or as dfd_enumerate().
  */
-int dfd_print_machine(FILE *out, const char *root, bool json);
+int dfd_print_machine(FILE *out, const struct dfd_origin *origin, enum dfd_machine_form form);
 
 /**
  * dfd_print_groups() - the IOMMU groups of a machine, and what is in each
- * @root: as for dfd_enumerate()
+ * @origin: the machine
+ * @json: an array instead, which is a dump; keys are documented in lsvfio(1)
  *
- * Return: how many groups; -EIO when @out is in error; or as dfd_enumerate_groups().
+ * Return: how many groups; -EIO when @out is in error; -ENOMEM; or as dfd_enumerate_groups().
  */
-int dfd_print_groups(FILE *out, const char *root);
+int dfd_print_groups(FILE *out, const struct dfd_origin *origin, bool json);
+
+/**
+ * dfd_print_check_json() - what dfd_check() finds, as one JSON object
+ * @out: where to print
+ * @name: how the user named the device
+ *
+ * The other parameters are those of dfd_check(). Keys are documented in lsvfio(1).
+ *
+ * Return: as dfd_check(); also -ENOMEM and -EIO with @err.
+ */
+int dfd_print_check_json(FILE *out, const char *name, const char *root, const char *address,
+			 bool open, struct dfd_error *err);
 
 /**
  * dfd_print_size() - a size in bytes for people, such as "1 MiB"

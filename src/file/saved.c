@@ -12,12 +12,12 @@
 #include <devfd/save.h>
 #include <devfd/table.h>
 
+#include "file/image.h"
 #include "file/saved.h"
 #include "util/fileio.h"
 
-#define CONFIG_MAX 4096u
 /* The record around a saved configuration space: header, body and padding. */
-#define RECORD_ROOM (CONFIG_MAX + 64)
+#define RECORD_ROOM (IMAGE_MAX + 64)
 
 /* ---- saving ---- */
 
@@ -29,7 +29,7 @@ static ssize_t read_config(struct dfd_device *dev, uint8_t *config)
 
 	if (dfd_desc_bus(dfd_device_desc(dev)) != DFD_BUS_PCI || !r)
 		return 0;
-	len = r->size < CONFIG_MAX ? (size_t)r->size : CONFIG_MAX;
+	len = r->size < IMAGE_MAX ? (size_t)r->size : IMAGE_MAX;
 	while (got < len) {
 		ssize_t n = dfd_region_read(dev, DFD_PCI_CONFIG, got, config + got, len - got);
 
@@ -47,7 +47,7 @@ static ssize_t read_config(struct dfd_device *dev, uint8_t *config)
 static ssize_t make_table(struct dfd_device *dev, uint8_t *table, size_t room)
 {
 	const struct dfd_desc *desc = dfd_device_desc(dev);
-	uint8_t config[CONFIG_MAX];
+	uint8_t config[IMAGE_MAX];
 	ssize_t config_len = read_config(dev, config);
 	size_t len;
 
@@ -84,23 +84,21 @@ int dfd_save(struct dfd_device *dev, const char *path, struct dfd_error *err)
 
 /* ---- describing again ---- */
 
-/** struct saved - the configuration space of a saved device */
-struct saved {
-	size_t config_len;
-	uint8_t config[];
-};
+ssize_t image_read(const struct image *image, uint32_t index, uint64_t offset, void *buf,
+		   size_t len)
+{
+	if (index != DFD_PCI_CONFIG || offset >= image->len)
+		return -EOPNOTSUPP;
+	if (len > image->len - offset)
+		len = (size_t)(image->len - offset);
+	memcpy(buf, image->bytes + offset, len);
+	return (ssize_t)len;
+}
 
 static ssize_t saved_read(struct dfd_device *dev, uint32_t index, uint64_t offset, void *buf,
 			  size_t len)
 {
-	const struct saved *s = dfd_device_priv(dev);
-
-	if (index != DFD_PCI_CONFIG || offset >= s->config_len)
-		return -EOPNOTSUPP;
-	if (len > s->config_len - offset)
-		len = (size_t)(s->config_len - offset);
-	memcpy(buf, s->config + offset, len);
-	return (ssize_t)len;
+	return image_read(dfd_device_priv(dev), index, offset, buf, len);
 }
 
 static void saved_close(struct dfd_device *dev)
@@ -119,16 +117,16 @@ static int new_device(const struct dfd_desc *desc, const uint8_t *table,
 		      const struct dfd_table_extra *extra, struct dfd_device **out)
 {
 	bool pci = dfd_desc_bus(desc) == DFD_BUS_PCI;
-	struct saved *s = malloc(sizeof(*s) + extra->config_len);
+	struct image *image = malloc(sizeof(*image) + extra->config_len);
 	int ret;
 
-	if (!s)
+	if (!image)
 		return -ENOMEM;
-	s->config_len = pci ? extra->config_len : 0;
-	memcpy(s->config, table + extra->config, s->config_len);
-	ret = dfd_device_new(desc, &saved_ops, s, false, out);
+	image->len = pci ? extra->config_len : 0;
+	memcpy(image->bytes, table + extra->config, image->len);
+	ret = dfd_device_new(desc, &saved_ops, image, false, out);
 	if (ret)
-		free(s);
+		free(image);
 	return ret;
 }
 

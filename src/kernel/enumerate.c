@@ -32,6 +32,7 @@ struct entry {
 	int dir;
 	char driver[NAME_MAX + 1];
 	char node[PATH_MAX];
+	char path[PATH_MAX];
 	char compatible[DFD_MAX_STRING + 1];
 	char address[2 * PATH_MAX + sizeof(BLOB)];
 	char problem[256];
@@ -41,9 +42,10 @@ struct entry {
 	char physical[NAME_MAX + 1];
 };
 
-/** struct scan - what all entries are looked at with */
+/** struct scan - what all entries are looked at with; @bus: directory of the bus, open */
 struct scan {
 	const char *root;
+	int bus;
 	struct holders holders;
 	int (*fn)(void *ctx, const struct dfd_found *found);
 	void *ctx;
@@ -118,7 +120,7 @@ static void look_at_node(struct entry *e)
 	if (!path)
 		return;
 	snprintf(e->node, sizeof(e->node), "%s", path + strlen(BASE));
-	e->found.dt_path = e->node;
+	e->found.dt_path = e->found.path = e->node;
 	look_at_compatible(e);
 }
 
@@ -216,9 +218,37 @@ static void look_at_virtual(struct entry *e)
 	e->found.max_virtuals = number(e, "sriov_totalvfs", false);
 }
 
+/* "0000:01" of "0000:01:00.0" */
+static int bus_length(const char *name)
+{
+	const char *colon = strrchr(name, ':');
+
+	return colon ? (int)(colon - name) : (int)strlen(name);
+}
+
+/*
+ * The directory of a function lies below those of the bridges above it. Where a tree that was
+ * copied has lost that, it sits on its own bus.
+ */
+static void look_at_path(struct entry *e, int bus)
+{
+	char target[PATH_MAX];
+	const char *above = NULL;
+
+	if (!dfd_sysfs_link(bus, e->found.name, target, sizeof(target)))
+		above = strstr(target, "/pci");
+	if (above)
+		snprintf(e->path, sizeof(e->path), "%s", above + 1);
+	else
+		snprintf(e->path, sizeof(e->path), "pci%.*s/%s", bus_length(e->found.name),
+			 e->found.name, e->found.name);
+	e->found.path = e->path;
+}
+
 static bool look_at_pci(struct entry *e, const struct scan *scan)
 {
 	e->found.bus = DFD_BUS_PCI;
+	look_at_path(e, scan->bus);
 	e->found.vendor = number(e, "vendor", true);
 	e->found.device = number(e, "device", true);
 	e->found.class_code = number(e, "class", true);
@@ -264,7 +294,7 @@ static const struct bus buses[] = {
 	{ "/sys/bus/amba/devices", look_at_platform },
 };
 
-static int visit(const struct bus *bus, const struct scan *scan, int parent, const char *name)
+static int visit(const struct bus *bus, const struct scan *scan, const char *name)
 {
 	struct entry *e = calloc(1, sizeof(*e));
 	int ret = 0;
@@ -274,7 +304,7 @@ static int visit(const struct bus *bus, const struct scan *scan, int parent, con
 	e->found = (struct dfd_found){ .name = name, .vendor = -1, .device = -1, .class_code = -1 };
 	e->found.iommu_group = e->found.msix_vectors = -1;
 	e->found.virtuals = e->found.max_virtuals = -1;
-	e->dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	e->dir = openat(scan->bus, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (e->dir < 0)
 		set_problem(e, "its directory", -errno);
 	look_at_links(e);
@@ -293,26 +323,26 @@ static int not_hidden(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-static int visit_bus(const struct bus *bus, const struct scan *scan)
+static int visit_bus(const struct bus *bus, struct scan *scan)
 {
 	struct dirent **names;
 	char path[PATH_MAX];
-	int parent, count, ret;
+	int count, ret;
 
 	snprintf(path, sizeof(path), "%s%s", scan->root, bus->path);
-	parent = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (parent < 0)
+	scan->bus = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (scan->bus < 0)
 		return errno == ENOENT ? 0 : -errno;
-	count = scandirat(parent, ".", &names, not_hidden, alphasort);
+	count = scandirat(scan->bus, ".", &names, not_hidden, alphasort);
 	ret = count < 0 ? -errno : 0;
 	for (int i = 0; i < count; i++) {
 		if (!ret)
-			ret = visit(bus, scan, parent, names[i]->d_name);
+			ret = visit(bus, scan, names[i]->d_name);
 		free(names[i]);
 	}
 	if (count >= 0)
 		free(names);
-	close(parent);
+	close(scan->bus);
 	return ret;
 }
 

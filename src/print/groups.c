@@ -7,7 +7,9 @@
 
 #include "print/columns.h"
 #include "print/host.h"
+#include "print/machine.h"
 #include "print/names.h"
+#include "print/origin.h"
 #include "print/plain.h"
 
 #define NAME_SIZE 256
@@ -96,18 +98,35 @@ static int see(void *ctx, const struct dfd_group *group)
 	return 1;
 }
 
-int dfd_print_groups(FILE *out, const char *root)
+static int print_text(FILE *out, const struct dfd_origin *origin)
 {
 	struct listing l = { .c.out = out };
-	int ret = dfd_enumerate_groups(root, see, NULL);
+	int ret;
+
+	dfd_print_host(out, origin);
+	l.names = dfd_names_new();
+	ret = origin_groups(origin, print_group, &l);
+	dfd_names_free(l.names);
+	return ret < 0 ? ret : l.count;
+}
+
+static int print_json(FILE *out, const struct dfd_origin *origin)
+{
+	struct dfd_put put = { 0 };
+	json_object *array = json_object_new_array();
+	int count, ret;
+
+	dfd_put_item(&put, array, machine_put_groups(&put, origin, &count));
+	ret = dfd_put_print(&put, array, out);
+	return ret ? ret : count;
+}
+
+int dfd_print_groups(FILE *out, const struct dfd_origin *origin, bool json)
+{
+	int ret = origin_groups(origin, see, NULL);
 
 	if (ret <= 0)
 		return ret;
-	dfd_print_host(out, root);
-	l.names = dfd_names_new();
-	ret = dfd_enumerate_groups(root, print_group, &l);
-	dfd_names_free(l.names);
-	if (!ret && ferror(out))
-		ret = -EIO;
-	return ret < 0 ? ret : l.count;
+	ret = json ? print_json(out, origin) : print_text(out, origin);
+	return ret >= 0 && ferror(out) ? -EIO : ret;
 }

@@ -5,6 +5,7 @@
 
 #include "kernel/limits.h"
 #include "print/host.h"
+#include "print/origin.h"
 #include "print/plain.h"
 
 const char *dfd_state_words(char *buf, size_t len, enum dfd_state state, const char *why)
@@ -37,13 +38,14 @@ static void print_memlock(FILE *out, uint64_t bytes)
 			bytes < LIMITS_LOW_MEMLOCK ? " (low)" : "");
 }
 
-void dfd_print_host(FILE *out, const char *root)
+void dfd_print_host(FILE *out, const struct dfd_origin *origin)
 {
 	static const char *const known[] = { "unknown", "no", "yes" };
 	char plain[4 * sizeof(((struct dfd_machine *)0)->iommu) + 1];
 	struct dfd_machine machine;
 
-	dfd_machine_get(root, &machine);
+	if (!origin_machine(origin, &machine))
+		return;
 	fprintf(out, "IOMMU: %s",
 		machine.iommu[0] ? dfd_plain(plain, sizeof(plain), machine.iommu) : "none");
 	if (machine.iommu[0] || machine.groups)

@@ -5,10 +5,10 @@
 
 #include <stdio.h>
 
-#include <devfd/enumerate.h>
+#include <devfd/dump.h>
 
-/** dfd_print_host() - one line; @root: as for dfd_enumerate() */
-void dfd_print_host(FILE *out, const char *root);
+/** dfd_print_host() - one line, or none where a dump does not tell */
+void dfd_print_host(FILE *out, const struct dfd_origin *origin);
 
 /* Room for a state and what there is more about it. */
 #define STATE_SIZE 256

@@ -9,9 +9,12 @@
 #include "desc/fact.h"
 #include "print/caps.h"
 #include "print/json_abilities.h"
+#include "print/machine.h"
 #include "print/names.h"
 #include "print/put.h"
 #include "print/roles.h"
+
+#define CONFIG_SIZE 4096u
 
 typedef json_object json;
 
@@ -243,11 +246,32 @@ int dfd_print_json(FILE *out, const char *address, const struct dfd_desc *desc)
 	return dfd_print_view_json(out, address, &all);
 }
 
-int dfd_print_device_json(FILE *out, const char *address, struct dfd_device *dev)
+/* What is at hand of configuration space, so that a dump has it, too. */
+static void put_config(struct printer *p, json *object, struct dfd_device *dev)
+{
+	uint8_t config[CONFIG_SIZE];
+	char hex[2 * CONFIG_SIZE + 1];
+	ssize_t n;
+
+	if (dfd_desc_bus(p->desc) != DFD_BUS_PCI || !dfd_desc_region(p->desc, DFD_PCI_CONFIG))
+		return;
+	n = dfd_region_read(dev, DFD_PCI_CONFIG, 0, config, sizeof(config));
+	if (n <= 0)
+		return;
+	for (ssize_t i = 0; i < n; i++)
+		snprintf(hex + 2 * i, 3, "%02x", config[i]);
+	dfd_put(&p->put, object, "config_space", json_object_new_string(hex));
+}
+
+int dfd_print_device_json(FILE *out, const char *address, struct dfd_device *dev,
+			  const struct dfd_origin *origin, const char *bdf)
 {
 	struct printer p = { .desc = dfd_device_desc(dev), .topics = ~UINT32_C(0) };
 	json *object = device(&p, address);
 
+	put_config(&p, object, dev);
+	if (origin)
+		machine_put_place(&p.put, object, origin, bdf);
 	dfd_put_abilities(&p.put, object, dev);
 	return dfd_put_print(&p.put, object, out);
 }

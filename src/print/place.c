@@ -4,11 +4,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include <devfd/enumerate.h>
 #include <devfd/print.h>
 
 #include "kernel/function.h"
 #include "print/host.h"
+#include "print/origin.h"
 #include "print/plain.h"
 
 /** struct place - @name: the function that is looked for */
@@ -65,12 +65,12 @@ static int visit(void *ctx, const struct dfd_found *found)
 	return 1;
 }
 
-int dfd_print_place(FILE *out, const char *root, const char *bdf)
+int dfd_print_place(FILE *out, const struct dfd_origin *origin, const char *bdf)
 {
 	struct place p = { .out = out };
 	int ret = 0;
 
 	if (function_parse(bdf, p.name, sizeof(p.name)))
-		ret = dfd_enumerate(root, visit, &p);
+		ret = origin_enumerate(origin, visit, &p);
 	return ret < 0 ? ret : ferror(out) ? -EIO : 0;
 }

@@ -55,7 +55,7 @@ static void show(const char *rest)
 	printf("# %s\n", rest);
 	dfd_print_abilities(stdout, dev);
 	dfd_print_features(stdout, dev);
-	dfd_print_device_json(stdout, rest, dev);
+	dfd_print_device_json(stdout, rest, dev, NULL, NULL);
 	dfd_device_close(dev);
 }
 
