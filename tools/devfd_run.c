@@ -172,7 +172,7 @@ static int open_path(const struct run *run, const char *path)
 
 	if (ret || !run->verbose)
 		return ret;
-	fprintf(stderr, "devfd run: %s is %s\n", m->path, m->address);
+	tool_say("%s is %s", m->path, m->address);
 	shim_say_ways(m->path, m->dev);
 	return 0;
 }
@@ -187,12 +187,16 @@ static int open_function(const struct run *run, unsigned int i)
 	snprintf(path, sizeof(path), "/dev/vfio/devices/vfio%u", i);
 	m = shim_mount_path(path);
 	ret = open_device(m);
+	if (!ret && dfd_desc_bus(dfd_device_desc(m->dev)) != DFD_BUS_PCI)
+		ret = tool_fail(TOOL_FAILED,
+				"%s: is no PCI function, and nothing else can be behind VFIO; "
+				"devfd run --at puts others at a path",
+				m->address);
 	if (!ret)
 		ret = view_add(run->view, m->name, i, m->device->index, m->dev);
 	if (ret || !run->verbose)
 		return ret;
-	fprintf(stderr, "devfd run: %s is %s, %s and %s\n", m->name, m->address, m->device->path,
-		m->path);
+	tool_say("%s is %s, %s and %s", m->name, m->address, m->device->path, m->path);
 	shim_say_ways(m->name, m->dev);
 	return 0;
 }
@@ -222,12 +226,11 @@ static int mount_view(struct run *run)
 	if (ret > 0 || !run->verbose)
 		return ret > 0 ? ret : 0;
 	if (!ret)
-		fprintf(stderr, "devfd run: the view of sysfs is mounted\n");
+		tool_say("the view of sysfs is mounted");
 	else
-		fprintf(stderr,
-			"devfd run: the view of sysfs is %s, for calls of the C library%s%s\n",
-			run->view, run->way == VIEW_PATHS ? "" : "; mounting it: ",
-			run->way == VIEW_PATHS ? "" : strerror(-ret));
+		tool_say("the view of sysfs is %s, for calls of the C library%s%s", run->view,
+			 run->way == VIEW_PATHS ? "" : "; mounting it: ",
+			 run->way == VIEW_PATHS ? "" : strerror(-ret));
 	return 0;
 }
 
@@ -273,7 +276,7 @@ static int set_preload(const struct run *run)
 		ret = tool_fail(TOOL_FAILED, "out of memory");
 	free(value);
 	if (!ret && run->verbose)
-		fprintf(stderr, "devfd run: preloading %s\n", shim);
+		tool_say("preloading %s", shim);
 	return ret;
 }
 
@@ -437,11 +440,10 @@ static void choose_place(struct run *run)
 	if (!run->in_process && shim_server_probe()) {
 		run->in_process = true;
 		if (run->verbose)
-			fputs("devfd run: this system does not let a process reach its children\n",
-			      stderr);
+			tool_say("this system does not let a process reach its children");
 	}
 	if (run->in_process && run->verbose)
-		fputs("devfd run: the devices are in the process of the program\n", stderr);
+		tool_say("the devices are in the process of the program");
 }
 
 /* The program opens its devices itself; here it is only found out what would be wrong. */
@@ -473,7 +475,7 @@ static int run_program(struct run *run, char **argv)
 	return run->in_process ? run_alone(run) : supervise(&supervision);
 }
 
-int devfd_run(int argc, char **argv)
+int run_words(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "at", required_argument, NULL, 256 },
@@ -488,7 +490,6 @@ int devfd_run(int argc, char **argv)
 	static struct run run;
 	int c, ret = 0;
 
-	tool_start("devfd run");
 	while (!ret && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (c == 256)
 			ret = add_at(&run, optarg);
@@ -513,4 +514,10 @@ int devfd_run(int argc, char **argv)
 	if (optind == argc)
 		return tool_fail(TOOL_USAGE, "no program to run; see devfd run --help");
 	return run_program(&run, argv + optind);
+}
+
+int devfd_run(int argc, char **argv)
+{
+	tool_start("devfd run");
+	return run_words(argc, argv);
 }

@@ -213,7 +213,7 @@ static int run_kernel(const struct uml *uml, int kernel, int report)
 		return tool_fail(TOOL_USAGE, "too many arguments for the kernel");
 	optind = 0; /* the options of devfd run are another command line */
 	if (uml->num_devices)
-		return devfd_run(w.count, w.list);
+		return run_words(w.count, w.list);
 	while (strcmp(w.list[first++], "--") != 0)
 		;
 	execv(uml->kernel, w.list + first);
@@ -447,6 +447,9 @@ static int run(struct uml *uml)
 
 static int add_device(struct uml *uml, const char *address)
 {
+	if (!*address)
+		return tool_fail(TOOL_USAGE, "--device: names no device; write an address, such as "
+					     "model:edu,msix=1");
 	if (uml->num_devices == SHIM_MAX_DEVICES)
 		return tool_fail(TOOL_USAGE, "--device %s: at most %u devices", address,
 				 SHIM_MAX_DEVICES);

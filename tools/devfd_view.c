@@ -361,11 +361,6 @@ int view_add(const char *dir, const char *name, unsigned int number_, unsigned i
 {
 	struct view v = { .dir = dir, .name = name, .number = number_, .group = group };
 
-	if (dfd_desc_bus(dfd_device_desc(dev)) != DFD_BUS_PCI)
-		return tool_fail(TOOL_FAILED,
-				 "--device %s: the device is not a PCI function, which "
-				 "--device takes alone; devfd run --at puts others at a path",
-				 name);
 	snprintf(v.device, sizeof(v.device), "sys/devices/pci%.7s/%s", name, name);
 	put_machine(&v);
 	put_function(&v, dev);

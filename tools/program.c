@@ -63,11 +63,18 @@ int program_find(const char *name, char *path, size_t size)
 	return snprintf(path, size, "%s", name) < (int)size ? try_path(name) : PROGRAM_NOT_FOUND;
 }
 
-static bool is_directory(const char *path)
+/* Why what is there cannot be executed, and what helps. */
+static const char *why_refused(const char *path)
 {
 	struct stat st;
 
-	return !stat(path, &st) && S_ISDIR(st.st_mode);
+	if (stat(path, &st))
+		return "lies in a directory that this user may not look into";
+	if (S_ISDIR(st.st_mode))
+		return "is a directory; name a program in it";
+	if (!S_ISREG(st.st_mode))
+		return "is no file; name a program";
+	return "may not be executed by this user; if it is a program, chmod +x makes it one";
 }
 
 static int find(const char *name, char *path, size_t size)
@@ -81,10 +88,8 @@ static int find(const char *name, char *path, size_t size)
 					      "that is here"
 					    : "\"\": program not found; the name is empty",
 			  name, name);
-	else if (is_directory(path))
-		tool_fail(0, "%s: is a directory; name a program in it", name);
 	else if (ret)
-		tool_fail(0, "%s: not a program that may be executed", name);
+		tool_fail(0, "%s: %s", name, why_refused(path));
 	return ret;
 }
 

@@ -29,19 +29,34 @@ static void print_plain(const unsigned char *s)
 	}
 }
 
-int tool_fail(enum tool_status status, const char *fmt, ...)
+static void say(const char *fmt, va_list args)
 {
 	char text[2048];
-	va_list args;
 
-	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
 	fflush(stdout); /* in the order of events where both go to one terminal */
 	fprintf(stderr, "%s: ", tool_name);
 	print_plain((const unsigned char *)text);
 	fputc('\n', stderr);
+}
+
+int tool_fail(enum tool_status status, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(fmt, args);
+	va_end(args);
 	return (int)status;
+}
+
+void tool_say(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(fmt, args);
+	va_end(args);
 }
 
 int tool_bad_option(char **argv, const char *shorts, int c)

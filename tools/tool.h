@@ -25,6 +25,9 @@ void tool_start(const char *name);
  */
 int tool_fail(enum tool_status status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/** tool_say() - print a line on standard error, for -v */
+void tool_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 /**
  * tool_bad_option() - say what is wrong with an option that getopt_long() refused
  * @argv: the arguments

@@ -22,4 +22,7 @@ int devfd_serve(int argc, char **argv);
 int devfd_uml(int argc, char **argv);
 int devfd_unbind(int argc, char **argv);
 
+/** run_words() - devfd_run() for another verb, whose name messages have; optind is 0 */
+int run_words(int argc, char **argv);
+
 #endif
