@@ -59,8 +59,8 @@ static void explain_memlock(const char *root, const struct space *s, const struc
 			" KiB of memory (RLIMIT_MEMLOCK), and memory for DMA is locked; raise "
 			"it with ulimit -l or LimitMEMLOCK=, or give it CAP_IPC_LOCK",
 			map->size,
-			s->via == VIA_GROUP ? "this process"
-					    : "all processes of this user together",
+			space_locks_by_user(s) ? "all processes of this user together"
+					       : "this process",
 			limit / 1024);
 }
 

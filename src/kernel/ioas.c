@@ -215,6 +215,9 @@ const struct space_ops ioas_ops = {
 
 /* ---- without an IOMMU ---- */
 
+/* Physical addresses have 52 bits at most. Not the very end: Linux 7.3 maps but one piece there. */
+#define ABOVE_MEMORY (UINT64_C(1) << 52)
+
 /* Where the kernel has pinned memory; @iova is where it was mapped. */
 static int physical(const struct space *s, uint64_t iova, uint64_t size, uint64_t *phys)
 {
@@ -238,10 +241,9 @@ static int noiommu_place(struct space *s, struct dfd_dma_map *map, void *addr)
 	uint64_t phys = 0, unmapped;
 	int ret;
 
-	if (map->iova != DFD_IOVA_ANY || !s->num_ranges)
+	if (map->iova != DFD_IOVA_ANY)
 		return -EINVAL;
-	/* Above all memory. */
-	trial.iova = (s->ranges[s->num_ranges - 1].last - (map->size - 1)) & ~(s->page - 1);
+	trial.iova = ABOVE_MEMORY;
 	ret = ioas_map(s, &trial, addr);
 	if (ret)
 		return ret;

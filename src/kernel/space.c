@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "abi/iommufd.h"
 #include "device/dma_pages.h"
 #include "kernel/limits.h"
 #include "kernel/space.h"
@@ -405,6 +406,18 @@ int space_unmap(struct space *s, const void *owner, uint64_t iova, uint64_t size
 
 /* ---- what can be mapped ---- */
 
+/* An iommufd says so, also one that plays a container; who gave it to us may have set that. */
+bool space_locks_by_user(const struct space *s)
+{
+	struct iommu_option mode = { .size = sizeof(mode),
+				     .option_id = IOMMU_OPTION_RLIMIT_MODE,
+				     .op = IOMMU_OPTION_OP_GET };
+
+	if (s->env.calls->ioctl(s->fd, IOMMU_OPTION, &mode))
+		return s->via != VIA_GROUP;
+	return !mode.val64;
+}
+
 int space_limits(struct space *s, struct dfd_dma_limits *out)
 {
 	int ret = 0;
@@ -412,7 +425,7 @@ int space_limits(struct space *s, struct dfd_dma_limits *out)
 	*out = (struct dfd_dma_limits){ .maps_left = UINT64_MAX,
 					.locked = UINT64_MAX,
 					.lockable = UINT64_MAX,
-					.lockable_by_user = s->via != VIA_GROUP };
+					.lockable_by_user = space_locks_by_user(s) };
 	memlock_limit(s->env.root, &out->lockable);
 	memlock_used(s->env.root, out->lockable_by_user, &out->locked);
 	pthread_mutex_lock(&s->lock);

@@ -135,6 +135,12 @@ int space_unmap(struct space *s, const void *owner, uint64_t iova, uint64_t size
 /** space_limits() - as dfd_dma_limits() */
 int space_limits(struct space *s, struct dfd_dma_limits *out);
 
+/**
+ * space_locks_by_user() - Return: is it all processes of this user together whose locked memory
+ *                         counts, and not that of this one?
+ */
+bool space_locks_by_user(const struct space *s);
+
 /** space_dirty() - as struct dfd_device_ops has it */
 int space_dirty(struct space *s, enum dfd_dirty_op op, uint64_t iova, uint64_t size,
 		uint64_t *bitmap);

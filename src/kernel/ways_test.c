@@ -462,7 +462,10 @@ static void test_compat(void **state)
 	must_not_count("01:00.0?via=group", "this container does not");
 	dev = open_by("pci", "01:00.0?via=group");
 	assert_int_equal(dfd_dma_limits(dev, &l), 0);
-	assert_true(l.maps_left == UINT64_MAX && !l.lockable_by_user && l.num_ranges == 2);
+	assert_true(l.maps_left == UINT64_MAX && l.lockable_by_user && l.num_ranges == 2);
+	fake.locks_by_process = true;
+	assert_int_equal(dfd_dma_limits(dev, &l), 0);
+	assert_false(l.lockable_by_user);
 	assert_int_equal(dfd_dma_unmap(dev, 0x1000, 4096, &unmapped), 0);
 	assert_int_equal(unmapped, 0);
 	must_map(dev, DFD_IOVA_ANY, 4096, 0x1000);

@@ -279,6 +279,15 @@ static int container_dirty(const struct vfio_iommu_type1_dirty_bitmap *arg)
 	return 0;
 }
 
+static int iommufd_option(struct iommu_option *arg)
+{
+	if (arg->size != sizeof(*arg) || arg->option_id != IOMMU_OPTION_RLIMIT_MODE ||
+	    arg->op != IOMMU_OPTION_OP_GET || arg->object_id)
+		return -EOPNOTSUPP;
+	arg->val64 = fake.locks_by_process;
+	return 0;
+}
+
 static int container_ioctl(unsigned long request, void *arg)
 {
 	switch (request) {
@@ -299,6 +308,8 @@ static int container_ioctl(unsigned long request, void *arg)
 		return container_unmap(arg);
 	case VFIO_IOMMU_DIRTY_PAGES:
 		return container_dirty(arg);
+	case IOMMU_OPTION:
+		return fake.compat ? iommufd_option(arg) : -ENOTTY;
 	default:
 		return -ENOTTY;
 	}
@@ -574,6 +585,10 @@ static int ioas_ranges(struct iommu_ioas_iova_ranges *arg)
 		to[i] = i < 2 ? list[i]
 			      : (struct iommu_iova_range){ (i + UINT64_C(1)) << 48,
 							   (i + UINT64_C(2)) << 48 };
+	if (fake.phys) { /* without an IOMMU every address goes */
+		to[0] = (struct iommu_iova_range){ 0, UINT64_MAX };
+		count = 1;
+	}
 	arg->num_iovas = count;
 	arg->out_iova_alignment = fake.page_sizes & -fake.page_sizes;
 	return fits ? 0 : -EMSGSIZE;
@@ -591,6 +606,9 @@ static int ioas_map_memory(uint64_t iova, uint64_t size, uint32_t flags, struct 
 		map.prot |= DFD_DMA_WRITE;
 	if (!(flags & IOMMU_IOAS_MAP_FIXED_IOVA))
 		return -EOPNOTSUPP;
+	/* Kernel 7.3 cannot have memory in pieces there. */
+	if (fake.phys && size > fake.contiguous && iova > UINT64_MAX - size)
+		return -EINVAL;
 	ret = dfd_dma_map(fake.model, &map);
 	fake.maps += !ret;
 	return ret;
@@ -713,6 +731,8 @@ static int iommufd_ioctl(unsigned long request, void *arg)
 		return switch_dirty(arg);
 	case IOMMU_HWPT_GET_DIRTY_BITMAP:
 		return get_dirty(arg);
+	case IOMMU_OPTION:
+		return iommufd_option(arg);
 	case IOMMU_IOAS_IOVA_RANGES:
 		return ioas_ranges(arg);
 	case IOMMU_IOAS_MAP:

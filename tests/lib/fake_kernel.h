@@ -56,6 +56,7 @@ struct fake_chain {
  * @iommu_types: what a container offers, a bit for each type
  * @num_ranges: not 0: ranges that an iommufd lists
  * @map_file: an iommufd maps files
+ * @locks_by_process: an iommufd counts locked memory as a container does
  * @counts_writes: its page tables can keep account of what is written
  * @written: pages that were, a bit for each from address 0 on
  * @noresize: interrupts, a bit for each index, that keep the number of vectors they start with
@@ -101,6 +102,7 @@ struct fake_kernel {
 	uint32_t iommu_types;
 	uint32_t num_ranges;
 	bool map_file;
+	bool locks_by_process;
 	bool counts_writes;
 	uint64_t written;
 	uint32_t noresize;
