@@ -281,7 +281,23 @@ struct dfd_dma_buf {
 int dfd_dma_alloc(struct dfd_device *dev, uint64_t size, uint64_t max_iova,
 		  struct dfd_dma_buf *out);
 
-/** dfd_dma_free() - undo dfd_dma_alloc(); a zeroed or NULL buffer is fine */
+/**
+ * dfd_dma_alloc_huge() - the same on huge pages
+ * @size: in bytes, more than 0; rounded up to @page
+ * @page: size of a page in bytes, such as 2 MiB; 0: what the kernel takes by default
+ * @err: optional; receives why it failed
+ *
+ * Large pages are few entries for an IOMMU, and each is in one piece for a device without one. The
+ * kernel sets them aside before: /proc/sys/vm/nr_hugepages. Where there are none this fails, and
+ * the caller may take dfd_dma_alloc(). Touches all of the memory.
+ *
+ * Return: 0; -EINVAL for size 0 and for pages that the kernel does not have; -ENOMEM when there are
+ * too few; -EMFILE; what memfd_create() says; or as dfd_dma_map().
+ */
+int dfd_dma_alloc_huge(struct dfd_device *dev, uint64_t size, uint64_t max_iova, uint64_t page,
+		       struct dfd_dma_buf *out, struct dfd_error *err);
+
+/** dfd_dma_free() - undo either of them; a zeroed or NULL buffer is fine */
 void dfd_dma_free(struct dfd_device *dev, struct dfd_dma_buf *buf);
 
 /**

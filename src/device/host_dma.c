@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/dma_pages.h"
 #include "device/host.h"
 
 /**
@@ -76,22 +77,11 @@ static int mapping_new(struct model_host *h, const struct dfd_dma_map *map, uint
 	return ret;
 }
 
-/* Address 0 is never chosen: too many drivers take it for no address. */
-static int choose_iova(struct model_host *h, const struct dfd_dma_map *map, uint64_t *iova)
-{
-	const uint64_t page = 4096, max = map->max_iova ? map->max_iova : UINT64_MAX - 1;
-
-	*iova = map->iova;
-	if (map->iova != DFD_IOVA_ANY)
-		return 0;
-	return dfd_iovamap_gap(&h->maps, page, max, map->size, page, iova);
-}
-
 int host_dma_map(struct model_host *h, struct dfd_dma_map *map)
 {
 	struct mapping *m;
 	uint64_t iova;
-	int ret = choose_iova(h, map, &iova);
+	int ret = dma_place(&h->maps, map, &iova);
 
 	if (ret)
 		return ret;

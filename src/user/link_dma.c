@@ -7,9 +7,6 @@
 #include "device/dma_pages.h"
 #include "user/link.h"
 
-/* The device of the server may be hardware behind an IOMMU that has pages of 2 MiB and 1 GiB. */
-#define LARGE_PAGES (UINT64_C(1) << 21 | UINT64_C(1) << 30)
-
 /* From so many bytes on it is worth it not to copy them. */
 #define LONG 16384u
 
@@ -92,23 +89,6 @@ static int tell_map(struct link *l, const struct dfd_dma_map *map, uint64_t iova
 	return link_call(l, &call, NULL);
 }
 
-/* As for models: address 0 is never chosen. */
-static int choose_iova(struct link *l, const struct dfd_dma_map *map, uint64_t *iova)
-{
-	const uint64_t page = USER_PAGE_SIZES, max = map->max_iova ? map->max_iova : UINT64_MAX - 1;
-	uint64_t align, pages = page | dma_pages(map, LARGE_PAGES);
-	int ret = -ENOSPC;
-
-	*iova = map->iova;
-	if (map->iova != DFD_IOVA_ANY)
-		return 0;
-	while (ret && (align = dma_pages_largest(pages))) {
-		ret = dfd_iovamap_gap(&l->windows, page, max, map->size, align, iova);
-		pages &= ~align;
-	}
-	return ret;
-}
-
 /* What is still to be sent from the driver's memory is copied, before that may change or go. */
 static int settle(struct conn *c)
 {
@@ -149,7 +129,7 @@ int link_map(struct link *l, struct dfd_dma_map *map)
 		return -ENOSPC;
 	ret = settle_all(l); /* a file that has grown may move */
 	if (!ret)
-		ret = choose_iova(l, map, &iova);
+		ret = dma_place(&l->windows, map, &iova);
 	if (!ret)
 		ret = window_new(l, map, iova, &w);
 	if (ret)

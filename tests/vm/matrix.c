@@ -165,7 +165,7 @@ static int run_case(const struct test *t, const char *source)
 }
 
 static const struct test *const lists[] = {
-	open_tests,  region_tests, irq_tests,	  dma_tests,
+	open_tests,  region_tests, irq_tests,	  dma_tests,	   huge_tests,
 	limit_tests, reset_tests,  feature_tests, migration_tests,
 };
 #define NUM_LISTS (sizeof(lists) / sizeof(*lists))

@@ -2,9 +2,10 @@
 /*
  * DMA of an edu page by page, as it has to be without an IOMMU: each page lies where it lies.
  *
- * usage: vm-page ADDRESS
+ * usage: vm-page ADDRESS [huge]
  *
- * Moves a page into the device and back into another one, in halves.
+ * Moves a page into the device and back into another one, in halves. With "huge" they are the first
+ * and the last of a huge page, which is in one piece, with an IOMMU or without.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -65,25 +66,49 @@ static struct dfd_dma_buf reachable(void)
 	end_with("there is no memory that the device can reach");
 }
 
-int main(int argc, char **argv)
+static void copy(uint8_t *from, uint64_t from_iova, const uint8_t *to, uint64_t to_iova)
 {
-	struct dfd_dma_buf from, to;
-
-	must(argc == 2, "usage: vm-page ADDRESS");
-	dev = open_one(argv[1]);
-	put(DFD_PCI_CONFIG, 4, 6, 2);
-	from = reachable();
-	to = reachable();
 	for (uint32_t i = 0; i < PAGE; i++)
-		((uint8_t *)from.addr)[i] = (uint8_t)(i * 7 + (i >> 8));
-	printf("pages at 0x%" PRIx64 " and 0x%" PRIx64 "\n", from.iova, to.iova);
+		from[i] = (uint8_t)(i * 7 + (i >> 8));
+	printf("pages at 0x%" PRIx64 " and 0x%" PRIx64 "\n", from_iova, to_iova);
 	for (uint32_t at = 0; at < PAGE; at += HALF) {
-		move(from.iova + at, BUFFER, 0);
-		move(BUFFER, to.iova + at, TO_MEMORY);
+		move(from_iova + at, BUFFER, 0);
+		move(BUFFER, to_iova + at, TO_MEMORY);
 	}
-	must(!memcmp(from.addr, to.addr, PAGE), "what came back is something else");
+	must(!memcmp(from, to, PAGE), "what came back is something else");
+}
+
+static void copy_pages(void)
+{
+	struct dfd_dma_buf from = reachable(), to = reachable();
+
+	copy(from.addr, from.iova, to.addr, to.iova);
 	dfd_dma_free(dev, &from);
 	dfd_dma_free(dev, &to);
+}
+
+static void copy_in_huge_page(void)
+{
+	struct dfd_dma_buf buf;
+	struct dfd_error err;
+	uint64_t last;
+
+	if (dfd_dma_alloc_huge(dev, 1, MASK, 0, &buf, &err))
+		end_with(err.text);
+	last = buf.size - PAGE;
+	copy(buf.addr, buf.iova, (uint8_t *)buf.addr + last, buf.iova + last);
+	dfd_dma_free(dev, &buf);
+}
+
+int main(int argc, char **argv)
+{
+	must(argc >= 2, "usage: vm-page ADDRESS [huge]");
+	dev = open_one(argv[1]);
+	put(DFD_PCI_CONFIG, 4, 6, 2);
+	if (argc > 2)
+		copy_in_huge_page();
+	else
+		copy_pages();
 	dfd_device_close(dev);
 	puts("ok");
 	return 0;

@@ -21,8 +21,8 @@ struct test {
 	const char *(*run)(void);
 };
 
-extern const struct test open_tests[], region_tests[], irq_tests[], dma_tests[], limit_tests[],
-	reset_tests[], feature_tests[], migration_tests[];
+extern const struct test open_tests[], region_tests[], irq_tests[], dma_tests[], huge_tests[],
+	limit_tests[], reset_tests[], feature_tests[], migration_tests[];
 
 /* The device under test; NULL where it could not be opened again. */
 extern struct dfd_device *dev;
@@ -81,5 +81,13 @@ int map_file(uint64_t iova, uint64_t size);
 int64_t unmap(uint64_t iova, uint64_t size);
 
 void unmap_all(void);
+
+/* ---- limits, in limits.c ---- */
+
+/** limits() - what the IOMMU can map. Return: false where there is no IOMMU that says so */
+bool limits(struct dfd_dma_limits *l);
+
+/** with_little_memlock() - Return: what @run returns where this process may lock next to nothing */
+const char *with_little_memlock(const char *(*run)(void));
 
 #endif

@@ -17,7 +17,7 @@
 #define GAPS_FROM UINT64_C(0x1000000)
 
 /* Where the IOMMU has nothing to say there are no limits to be tried. */
-static bool limits(struct dfd_dma_limits *l)
+bool limits(struct dfd_dma_limits *l)
 {
 	return has_dma() && !dfd_dma_limits(dev, l);
 }
@@ -217,21 +217,24 @@ static const char *limited(void)
 	return result(ret);
 }
 
-static const char *limit_locked(void)
+const char *with_little_memlock(const char *(*run)(void))
 {
 	struct rlimit old, low;
 	const char *answer;
 
-	if (!has_dma())
-		return NONE;
 	if (getrlimit(RLIMIT_MEMLOCK, &old) || !may_lock_all(false))
 		return "cannot be limited";
 	low = (struct rlimit){ .rlim_cur = LOCKABLE, .rlim_max = old.rlim_max };
 	setrlimit(RLIMIT_MEMLOCK, &low);
-	answer = limited();
+	answer = run();
 	setrlimit(RLIMIT_MEMLOCK, &old);
 	may_lock_all(true);
 	return answer;
+}
+
+static const char *limit_locked(void)
+{
+	return has_dma() ? with_little_memlock(limited) : NONE;
 }
 
 const struct test limit_tests[] = {

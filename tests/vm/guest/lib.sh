@@ -3,6 +3,8 @@
 report=/dev/ttyS1
 [ -e $report ] || report=/dev/ttyAMA0 # the console
 sysfs=/sys/bus/pci/devices
+transparent=/sys/kernel/mm/transparent_hugepage/enabled
+huge_pages=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 
 # check NAME COMMAND...: one result. What the command prints goes to the console, the end of it into
 # the report if it fails.
@@ -109,6 +111,10 @@ follow_advice() {
 # matrix SOURCE=ADDRESS...: what it finds goes into the report, for the matrix of all boots
 matrix() {
 	local rc
+	echo 8 >$huge_pages
+	same 8 "$(cat $huge_pages)" || return
+	# Off where there are less than 512 MiB.
+	[ ! -e $transparent ] || echo madvise >$transparent
 	vm-matrix /matrix.txt "$@" >/tmp/matrix
 	rc=$?
 	grep '^matrix ' /tmp/matrix >$report

@@ -16,6 +16,11 @@ check hexdump hexdump_shows_table "pci:$edu?via=noiommu"
 check matrix matrix noiommu="pci:$edu?via=noiommu"
 if [ -e /dev/vfio/devices/noiommu-vfio0 ]; then
 	check page vm-page "pci:$edu?via=noiommu"
+	echo 0 >$huge_pages
+	refused no-huge-page "1 of 2048 KiB are needed, and 0 of 0 are free" \
+		vm-page "pci:$edu?via=noiommu" huge
+	check no-huge-page-remedy follow_advice
+	check huge-page vm-page "pci:$edu?via=noiommu" huge
 	check by-file vm-page cdev:noiommu-vfio0
 	rm -f /dev/vfio/devices/noiommu-vfio0
 fi

@@ -33,9 +33,22 @@ matrices() {
 		nvme="pci:$nvme?via=cdev"
 }
 
+# DMA of 4 KiB and of huge pages; the host looks at the entries of the IOMMU's tables.
+pages() {
+	local way
+	echo 1 >$huge_pages
+	for way in group cdev; do
+		check page-$way vm-page "pci:$edu?via=$way"
+		note page-$way "$(sed -n 's/^pages at //p' /tmp/check)"
+		check huge-page-$way vm-page "pci:$edu?via=$way" huge
+		note huge-page-$way "$(sed -n 's/^pages at //p' /tmp/check)"
+	done
+}
+
 for bdf in $edu $nvme $one $two; do
 	check bind-$bdf bind $bdf vfio-pci
 done
+pages
 compat
 slot_matrices
 check matrix matrices

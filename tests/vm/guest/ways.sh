@@ -55,9 +55,10 @@ abilities() { # ADDRESS TEXT...: lsvfio -v must print each of them
 }
 
 limits() {
-	check limits-group abilities "pci:$edu?via=group" "pages of 4 KiB; 65535 more maps" \
-		"0x0-0xfedfffff"
-	check limits-cdev abilities "pci:$edu?via=cdev" "pages of 4 KiB" "for this user" "0x0-0xfedfffff"
+	check limits-group abilities "pci:$edu?via=group" "pages of 4 KiB, 2 MiB, 1 GiB; 65535 more maps" \
+		"memlock of this process 0 B used of 8 MiB" "0x0-0xfedfffff"
+	check limits-cdev abilities "pci:$edu?via=cdev" "pages of 4 KiB; memlock" \
+		"memlock of this user 0 B used of 8 MiB" "0x0-0xfedfffff"
 }
 
 # Vectors of MSI-X, which this kernel adds one by one.
@@ -84,7 +85,8 @@ compat() {
 	ln -s /dev/iommu /dev/vfio/vfio
 	check compat-edu drive "pci:$edu?via=group"
 	check compat-answers answers "pci:$edu?via=group"
-	check compat-limits abilities "pci:$edu?via=group" "pages of 4 KiB; " "0x0-0xfedfffff"
+	check compat-limits abilities "pci:$edu?via=group" "pages of 4 KiB, 2 MiB, 1 GiB; memlock" \
+		"0x0-0xfedfffff"
 	rm /dev/vfio/vfio
 	mv /tmp/container /dev/vfio/vfio
 }
