@@ -112,7 +112,7 @@ static int make_bell(struct ring *r)
 	return 0;
 }
 
-int ring_create(struct ring *r)
+int ring_create_memory(struct ring *r)
 {
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	int ret = 0;
@@ -120,8 +120,7 @@ int ring_create(struct ring *r)
 	*r = (struct ring){ .fd = memfd_create("devfd-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING),
 			    .bell = -1,
 			    .far_bell = -1 };
-	if (r->fd < 0 || make_bell(r) || ftruncate(r->fd, sizeof(*r->shared)) ||
-	    fcntl(r->fd, F_ADD_SEALS, seals))
+	if (r->fd < 0 || ftruncate(r->fd, sizeof(*r->shared)) || fcntl(r->fd, F_ADD_SEALS, seals))
 		ret = -errno;
 	if (!ret)
 		ret = map(r, r->fd);
@@ -132,6 +131,17 @@ int ring_create(struct ring *r)
 	return ret;
 }
 
+int ring_create(struct ring *r)
+{
+	int ret = ring_create_memory(r);
+
+	if (!ret)
+		ret = make_bell(r);
+	if (ret)
+		ring_finish(r);
+	return ret;
+}
+
 static bool is_socket(int fd)
 {
 	struct stat st;
@@ -139,18 +149,27 @@ static bool is_socket(int fd)
 	return !fstat(fd, &st) && S_ISSOCK(st.st_mode);
 }
 
-int ring_join(struct ring *r, const int fds[2])
+int ring_join_memory(struct ring *r, int fd)
 {
-	int seals = fcntl(fds[0], F_GET_SEALS), ret;
+	int seals = fcntl(fd, F_GET_SEALS), ret;
 	struct stat st;
 
 	*r = (struct ring)RING_NONE;
-	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fds[0], &st) ||
-	    st.st_size < (off_t)sizeof(*r->shared) || !is_socket(fds[1]))
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &st) ||
+	    st.st_size < (off_t)sizeof(*r->shared))
 		return -EPROTO;
-	ret = map(r, fds[0]);
+	ret = map(r, fd);
+	return ret && ret != -ENOMEM ? -EPROTO : ret;
+}
+
+int ring_join(struct ring *r, const int fds[2])
+{
+	int ret;
+
+	*r = (struct ring)RING_NONE;
+	ret = is_socket(fds[1]) ? ring_join_memory(r, fds[0]) : -EPROTO;
 	if (ret)
-		return ret == -ENOMEM ? ret : -EPROTO;
+		return ret;
 	r->bell = fcntl(fds[1], F_DUPFD_CLOEXEC, 0);
 	if (r->bell < 0) {
 		ret = -errno;
@@ -191,13 +210,23 @@ void ring_hear(struct ring *r)
 		;
 }
 
-void ring_ask(struct ring *r, struct ring_request *q, uint32_t len)
+bool ring_publish(struct ring *r, struct ring_request *q, uint32_t len)
 {
 	q->seq = ++r->seq;
 	q->cpu = this_cpu();
 	line_store(&r->shared->request, q, offsetof(struct ring_request, data) + len);
 	atomic_thread_fence(memory_order_seq_cst);
-	if (load(&r->shared->asleep))
+	return ring_sleeps(r);
+}
+
+bool ring_sleeps(const struct ring *r)
+{
+	return load(&r->shared->asleep);
+}
+
+void ring_ask(struct ring *r, struct ring_request *q, uint32_t len)
+{
+	if (ring_publish(r, q, len))
 		ring_the_bell(r);
 }
 

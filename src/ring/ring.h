@@ -28,13 +28,17 @@ struct ring_access {
  * @seq: one more than that of the last request; written last
  * @command: a number that both ends know
  * @cpu: where the client runs; only a hint
- * @position: bytes that the client had sent by the socket
+ * @position: bytes that the client had sent by the socket; or
+ * @object: what is accessed, where one client has many
  */
 struct ring_request {
 	uint32_t seq;
 	uint16_t command;
 	uint16_t cpu;
-	uint64_t position;
+	union {
+		uint64_t position;
+		uint64_t object;
+	};
 	struct ring_access access;
 	uint8_t data[RING_MAX_DATA];
 };
@@ -43,14 +47,18 @@ struct ring_request {
  * struct ring_response - written by the server, in one cache line
  * @seq: that of the request; written last; clients wait on it as a futex
  * @error: an errno or 0
- * @position: bytes that the server had sent by the socket
+ * @position: bytes that the server had sent by the socket; or
+ * @moved: bytes that were accessed, where they may be fewer
  * @cpu: where the server runs; only a hint
  */
 struct ring_response {
 	uint32_t seq;
 	uint16_t error;
 	uint16_t cpu;
-	uint64_t position;
+	union {
+		uint64_t position;
+		uint64_t moved;
+	};
 	uint8_t data[RING_MAX_DATA];
 	uint8_t unused[16];
 };
@@ -75,7 +83,7 @@ struct ring_memory {
  * struct ring - one end of it
  * @shared: NULL when there is none
  * @fd: of the memory, at the server; -1 at the client
- * @bell: this end's socket of the bell
+ * @bell: this end's socket of the bell; -1 where users have another way to wake the server
  * @far_bell: the client's, at the server, until it is sent
  * @seq: of the last request
  * @crowded: the other end ran on this processor, so that looking here only keeps it from its work
@@ -97,6 +105,9 @@ struct ring {
 /** ring_create() - at the server. Return: 0, -ENOMEM, -EMFILE; @r has no ring then */
 int ring_create(struct ring *r);
 
+/** ring_create_memory() - the same without a bell */
+int ring_create_memory(struct ring *r);
+
 /**
  * ring_join() - at the client
  * @fds: memory and bell, as the server has sent them; stay the caller's
@@ -105,16 +116,27 @@ int ring_create(struct ring *r);
  */
 int ring_join(struct ring *r, const int fds[2]);
 
+/** ring_join_memory() - the same without a bell */
+int ring_join_memory(struct ring *r, int fd);
+
 /** ring_finish() - NULL memory is fine */
 void ring_finish(struct ring *r);
 
 /* ---- the client ---- */
 
 /**
- * ring_ask() - publish a request, and wake the server where it sleeps
+ * ring_publish() - put a request where the server sees it
  * @q: its seq and cpu are filled in
  * @len: of the data, at most RING_MAX_DATA
+ *
+ * Return: true when the server sleeps, and has to be woken.
  */
+bool ring_publish(struct ring *r, struct ring_request *q, uint32_t len);
+
+/** ring_sleeps() - Return: must the server be woken? Not for long, but when it says so itself */
+bool ring_sleeps(const struct ring *r);
+
+/** ring_ask() - publish a request, and wake the server by the bell where it sleeps */
 void ring_ask(struct ring *r, struct ring_request *q, uint32_t len);
 
 /** ring_answered() - Return: 1 with the answer to the last request, 0 not yet, -EPROTO */

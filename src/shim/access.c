@@ -165,7 +165,7 @@ intptr_t shim_map(const struct shim_fd *f, int fd, void *addr, size_t len, int p
 	if (device->node == SHIM_SYSFS)
 		device = device->device;
 	/* Of VFIO's files only those of devices can be mapped. */
-	if (device->node != SHIM_DEVICE && device->node != SHIM_CDEV)
+	if (!shim_mount_maps(device))
 		return -ENODEV;
 	if (f->access != O_RDWR && (writes || f->access != O_RDONLY))
 		return -EACCES;

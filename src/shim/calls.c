@@ -49,19 +49,38 @@ static int lock(struct shim_mount *m, uint64_t inode)
 	return ret ? ret : core_lock(m);
 }
 
+static ssize_t move_here(struct dfd_file *file, bool writes, void *data, size_t len,
+			 uint64_t offset)
+{
+	return writes ? dfd_file_pwrite(file, data, len, offset)
+		      : dfd_file_pread(file, data, len, offset);
+}
+
+ssize_t core_move(struct shim_mount *m, uint64_t inode, bool writes, void *data, size_t len,
+		  uint64_t off)
+{
+	ssize_t n;
+
+	if (m->node == SHIM_SYSFS)
+		return sysfs_move(m, writes, data, len, off);
+	n = lock(m, inode);
+	if (n)
+		return n;
+	n = move_here(m->file, writes, data, len, off);
+	core_unlock(m);
+	return n;
+}
+
 /* @user is the caller's buffer, which need not be valid. */
 static ssize_t move_piece(struct dfd_file *file, bool writes, uint8_t *user, size_t len,
 			  uint64_t offset)
 {
 	uint8_t piece[PIECE];
-	ssize_t n;
-	int ret;
+	int ret = writes ? dfd_copy_in(piece, user, len) : 0;
+	ssize_t n = ret ? ret : move_here(file, writes, piece, len, offset);
 
-	if (writes) {
-		ret = dfd_copy_in(piece, user, len);
-		return ret ? ret : dfd_file_pwrite(file, piece, len, offset);
-	}
-	n = dfd_file_pread(file, piece, len, offset);
+	if (writes)
+		return n;
 	ret = n > 0 ? dfd_copy_out(user, piece, (size_t)n) : 0;
 	return ret ? ret : n;
 }

@@ -9,7 +9,11 @@
  * memory and the fds of one process. A child of vfork() has its parent's memory and copies of its
  * fds, so it may use the connection, but not make one.
  *
- * The lock blocks signals, so a call is never cut short.
+ * A connection has a ring, for accesses of few bytes (client_ring.c); what cannot go that way goes
+ * by the socket, which sees to it that there is a connection again.
+ *
+ * The lock blocks signals, so a call is never cut short. It makes one call at a time of those by
+ * the socket and by the ring, so that they need no other order.
  */
 #include <fcntl.h>
 #include <stddef.h>
@@ -21,17 +25,18 @@
 #include <unistd.h>
 
 #include "shim/client.h"
+#include "shim/client_ring.h"
 #include "shim/protocol.h"
 
 /* Numbers from here on are rarely a program's. */
 #define HIGH_FD 900
 
-/** struct client - @inode: of the socket; @pid: whose connection it is, 0 for none */
+/** struct client - @pid: whose connection it is, 0 for none */
 static struct client {
 	const char *supervisor;
-	int fd;
-	ino_t inode;
+	struct client_socket socket;
 	pid_t pid;
+	struct client_ring ring;
 } clients[4];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -83,24 +88,32 @@ static int move_up(int fd)
 	return high;
 }
 
-/* The supervisor finds the process by the socket, and is sure of it by what lies in its memory. */
-static int hello(int fd)
+/*
+ * The supervisor finds the process by the socket, and is sure of it by what lies in its memory.
+ * Where there can be no ring, all goes by the socket.
+ */
+static int hello(int fd, struct client_ring *ring)
 {
 	uint64_t cookie = 0;
 	struct shim_call call = { .op = SHIM_HELLO, .addr = (uintptr_t)&cookie };
 	struct shim_answer answer;
-	int none, ret;
+	int memory = -1, ret;
 
 	if (getrandom(&cookie, sizeof(cookie), GRND_NONBLOCK) < 0)
 		cookie = (uint64_t)getpid() << 32 | (uint32_t)fd;
 	call.len = cookie;
-	ret = exchange(fd, &call, &answer, MSG_CMSG_CLOEXEC, &none);
+	ret = exchange(fd, &call, &answer, MSG_CMSG_CLOEXEC, &memory);
+	if (!ret && memory >= 0)
+		client_ring_join(ring, memory);
+	if (memory >= 0)
+		NEXT(close)(memory);
 	return ret ? ret : (int)answer.result;
 }
 
 static int make_connection(struct client *c)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct client_ring ring = { .ring = RING_NONE };
 	struct stat st;
 	int fd, ret;
 
@@ -111,32 +124,39 @@ static int make_connection(struct client *c)
 	if (fd < 0)
 		return -errno;
 	fd = move_up(fd);
-	ret = connect(fd, (struct sockaddr *)&address, sizeof(address)) ? -ENODEV : hello(fd);
+	ret = connect(fd, (struct sockaddr *)&address, sizeof(address)) ? -ENODEV
+									: hello(fd, &ring);
 	if (ret || NEXT(fstat)(fd, &st)) {
 		NEXT(close)(fd);
+		client_ring_leave(&ring);
 		return ret ? ret : -EIO;
 	}
-	*c = (struct client){ c->supervisor, fd, st.st_ino, getpid() };
+	*c = (struct client){ c->supervisor, { fd, st.st_ino }, getpid(), ring };
 	return 0;
 }
 
 static bool still_there(const struct client *c)
 {
-	struct stat st;
+	return c->pid && client_socket_there(&c->socket);
+}
 
-	return c->pid && !NEXT(fstat)(c->fd, &st) && S_ISSOCK(st.st_mode) && st.st_ino == c->inode;
+/* Not for a child of vfork(). */
+static void disconnect(struct client *c)
+{
+	if (still_there(c))
+		NEXT(close)(c->socket.fd);
+	if (c->pid)
+		client_ring_leave(&c->ring);
+	c->pid = 0;
 }
 
 static int connected(struct client *c)
 {
 	if (shim_vforked())
 		return still_there(c) ? 0 : -EAGAIN;
-	if (still_there(c)) {
-		if (c->pid == getpid())
-			return 0;
-		NEXT(close)(c->fd);
-	}
-	c->pid = 0;
+	if (still_there(c) && c->pid == getpid())
+		return 0;
+	disconnect(c);
 	return make_connection(c);
 }
 
@@ -159,11 +179,9 @@ static int call_locked(const char *supervisor, const struct shim_call *call,
 
 	if (ret)
 		return ret;
-	ret = exchange(c->fd, call, answer, cloexec, fd);
-	if (ret && !shim_vforked()) {
-		NEXT(close)(c->fd);
-		c->pid = 0;
-	}
+	ret = exchange(c->socket.fd, call, answer, cloexec, fd);
+	if (ret && !shim_vforked())
+		disconnect(c);
 	return ret;
 }
 
@@ -179,6 +197,35 @@ static int64_t call(const char *supervisor, const struct shim_call *call,
 	shim_mutex_unlock(&lock);
 	errno = saved;
 	return ret ? ret : answer->result;
+}
+
+/* Without an answer the connection is of no use; a child of vfork() leaves that to its parent. */
+static bool by_ring_locked(struct client *c, struct ring_request *q, struct ring_response *a,
+			   int64_t *result)
+{
+	const bool writes = q->command == SHIM_WRITE || q->command == SHIM_STORE;
+	int ret = client_ring_exchange(&c->ring, &c->socket, writes, q, a);
+
+	*result = ret ? ret : a->error ? -(int)a->error : (int64_t)a->moved;
+	if (ret == -EIO && !shim_vforked())
+		disconnect(c);
+	return ret != -EAGAIN;
+}
+
+/* Return: false when it has to go by the socket; else what call() returns in @result */
+static bool by_ring(const char *supervisor, struct ring_request *q, struct ring_response *a,
+		    int64_t *result)
+{
+	int saved = errno;
+	struct client *c;
+	bool done;
+
+	shim_mutex_lock(&lock);
+	c = find(supervisor);
+	done = c && by_ring_locked(c, q, a, result);
+	shim_mutex_unlock(&lock);
+	errno = saved;
+	return done;
 }
 
 static int64_t call_without_fd(const struct shim_fd *f, struct shim_call *c)
@@ -219,10 +266,34 @@ int client_open(const struct shim_mount *m, int flags)
 	return call_for_fd(m->supervisor, &c, &answer, flags & O_CLOEXEC ? MSG_CMSG_CLOEXEC : 0);
 }
 
+/* The caller's buffer is looked at here, so that a bad one is an error all the same. */
+static bool move_by_ring(const struct shim_fd *f, bool writes, void *buf, size_t len, uint64_t off,
+			 int64_t *moved)
+{
+	struct ring_request q = { .command = writes ? SHIM_WRITE : SHIM_READ,
+				  .object = f->inode,
+				  .access = { .offset = off, .count = (uint32_t)len } };
+	struct ring_response a;
+
+	*moved = writes ? dfd_copy_in(q.data, buf, len) : 0;
+	if (*moved)
+		return true;
+	if (!by_ring(f->mount->supervisor, &q, &a, moved))
+		return false;
+	if (*moved > (int64_t)len)
+		*moved = -EIO;
+	if (!writes && *moved > 0 && dfd_copy_out(buf, a.data, (size_t)*moved))
+		*moved = -EFAULT;
+	return true;
+}
+
 ssize_t client_move(const struct shim_fd *f, bool writes, void *buf, size_t len, uint64_t off)
 {
 	size_t done = 0;
+	int64_t moved;
 
+	if (len <= RING_MAX_DATA && move_by_ring(f, writes, buf, len, off, &moved))
+		return (ssize_t)moved;
 	while (done < len) {
 		size_t want = len - done < SHIM_MAX_MOVE ? len - done : SHIM_MAX_MOVE;
 		struct shim_call c = { .op = writes ? SHIM_WRITE : SHIM_READ,
@@ -292,24 +363,44 @@ int client_area(const struct shim_mount *m, bool writes, struct core_place *p)
 	return call_for_place(m->supervisor, &c, p);
 }
 
-int client_access(const struct shim_mount *m, uint32_t index, uint64_t offset, void *buf,
-		  size_t len, bool writes)
+/* A path is long: the supervisor says by what number it knows it. */
+static int64_t access_by_socket(struct shim_mount *m, struct shim_call *c, void *buf, bool writes)
 {
-	struct shim_call c = {
-		.op = SHIM_ACCESS, .flags = writes, .index = index, .len = len, .off = offset
-	};
 	struct shim_answer answer = { 0 };
 	int64_t ret;
 	int fd;
 
+	strcpy(c->path, m->path);
+	if (writes)
+		memcpy(&c->addr, buf, c->len);
+	ret = call(m->supervisor, c, &answer, MSG_CMSG_CLOEXEC, &fd);
+	if (ret < 0)
+		return ret;
+	m->there = answer.index;
+	if (!writes)
+		memcpy(buf, &answer.off, c->len);
+	return 0;
+}
+
+int client_access(struct shim_mount *m, uint32_t index, uint64_t offset, void *buf, size_t len,
+		  bool writes)
+{
+	const uint32_t op = writes ? SHIM_STORE : SHIM_LOAD;
+	struct shim_call c = { .op = op, .index = index, .len = len, .off = offset };
+	struct ring_request q = { .command = (uint16_t)op,
+				  .object = m->there,
+				  .access = { offset, index, (uint32_t)len } };
+	struct ring_response a;
+	int64_t ret;
+
 	if (len > sizeof(c.addr))
 		return -EINVAL;
-	strcpy(c.path, m->path);
 	if (writes)
-		memcpy(&c.addr, buf, len);
-	ret = call(m->supervisor, &c, &answer, MSG_CMSG_CLOEXEC, &fd);
+		memcpy(q.data, buf, len);
+	if (!q.object || !by_ring(m->supervisor, &q, &a, &ret))
+		return (int)access_by_socket(m, &c, buf, writes);
 	if (ret >= 0 && !writes)
-		memcpy(buf, &answer.off, len);
+		memcpy(buf, a.data, len);
 	return ret < 0 ? (int)ret : 0;
 }
 

@@ -18,8 +18,8 @@ off_t client_end(const struct shim_fd *f);
 /* With 0 they give an fd to be closed. */
 int client_map(const struct shim_fd *f, uint64_t off, bool writes, struct core_place *p);
 int client_area(const struct shim_mount *m, bool writes, struct core_place *p);
-int client_access(const struct shim_mount *m, uint32_t index, uint64_t offset, void *buf,
-		  size_t len, bool writes);
+int client_access(struct shim_mount *m, uint32_t index, uint64_t offset, void *buf, size_t len,
+		  bool writes);
 
 void client_fork_prepare(void);
 void client_fork_done(void);

@@ -41,6 +41,10 @@ struct shim_mount *core_mount(uint64_t inode);
 ssize_t core_read(struct shim_mount *m, uint64_t inode, void *buf, size_t len, uint64_t off);
 ssize_t core_write(struct shim_mount *m, uint64_t inode, const void *buf, size_t len, uint64_t off);
 
+/** core_move() - as those, but in one piece and when no other process calls: a buffer of ours */
+ssize_t core_move(struct shim_mount *m, uint64_t inode, bool writes, void *data, size_t len,
+		  uint64_t off);
+
 /** core_ioctl() - Return: as ioctl(), or a negative errno. See core_makes_fd() */
 int core_ioctl(struct shim_mount *m, uint64_t inode, uint32_t request, void *arg);
 

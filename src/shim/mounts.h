@@ -46,6 +46,7 @@ enum shim_sysfs {
  * @address: for dfd_open()
  * @supervisor: the socket of who has the device, or NULL when it is this process
  * @number: 1 and up
+ * @there: its number at the supervisor, once that is known
  * @position: makes read() and write() move the file position in one piece; taken before @lock
  * @lock: held for every use of the members below, so for every access to the device; a file of
  *        sysfs uses those of its device
@@ -69,6 +70,7 @@ struct shim_mount {
 	const char *address;
 	const char *supervisor;
 	uint32_t number;
+	_Atomic(uint32_t) there;
 	pthread_mutex_t position;
 	pthread_mutex_t lock;
 	struct dfd_device *dev;
@@ -95,6 +97,12 @@ const char *shim_mounts_set(char *at, char *vfio);
 /* Numbers of files of sysfs, so that who counts the others from 1 up does not meet them. */
 #define SHIM_FIRST_FILE 256u
 #define SHIM_MAX_NUMBER (SHIM_FIRST_FILE + SHIM_MAX_DEVICES * SHIM_NUM_SYSFS)
+
+/** shim_mount_maps() - Return: true for a file that can be mapped, because it is a device's */
+static inline bool shim_mount_maps(const struct shim_mount *m)
+{
+	return m->node == SHIM_DEVICE || m->node == SHIM_CDEV;
+}
 
 /** shim_mount_number() - Return: the mount of a number, or NULL */
 struct shim_mount *shim_mount_number(uint64_t number);

@@ -6,6 +6,10 @@
  * message of a SOCK_SEQPACKET socket. Buffers and arguments stay in the memory of the program,
  * where the supervisor reads and writes them; new fds come with the answer. Both ends are of one
  * build, since `devfd run` brings the library along; nothing in a call is believed all the same.
+ *
+ * With the answer to SHIM_HELLO comes the memory of a ring (ring/ring.h), where there can be one.
+ * Accesses of few bytes go that way, with their bytes, one call at a time by either way. A message
+ * of one byte says that there is one and the supervisor asleep.
  */
 #ifndef SHIM_PROTOCOL_H
 #define SHIM_PROTOCOL_H
@@ -20,12 +24,18 @@ enum shim_op {
 	SHIM_OPEN,  /* @path with @flags; an fd */
 	SHIM_READ,  /* @len bytes from @off to @addr */
 	SHIM_WRITE,
-	SHIM_IOCTL,  /* request @flags, argument @addr; for some requests an fd */
-	SHIM_END,    /* where the file ends */
-	SHIM_MAP,    /* @len bytes from @off, @flags 1: to be written; 0 with an fd, or 1 */
-	SHIM_AREA,   /* of @path: the first shared memory in @len bytes from @off of @index */
-	SHIM_ACCESS, /* of @path: @len bytes at @off of @index; @flags 1: write @addr */
+	SHIM_IOCTL, /* request @flags, argument @addr; for some requests an fd */
+	SHIM_END,   /* where the file ends */
+	SHIM_MAP,   /* @len bytes from @off, @flags 1: to be written; 0 with an fd, or 1 */
+	SHIM_AREA,  /* of @path: the first shared memory in @len bytes from @off of @index */
+	SHIM_LOAD,  /* of @path: @len bytes at @off of @index, to @off; @index: names @path */
+	SHIM_STORE, /* the same from @addr */
 };
+
+/*
+ * By the ring: SHIM_READ and SHIM_WRITE, whose object is an inode; SHIM_LOAD and SHIM_STORE, whose
+ * object is the @index that an answer to one of them has given for a path.
+ */
 
 /* Bytes of one SHIM_READ or SHIM_WRITE, so that nobody waits long for another. */
 #define SHIM_MAX_MOVE (UINT64_C(1) << 20)

@@ -8,6 +8,9 @@
  * tells whether there is another opening left (side_in_use()): the kernel grants a lease for
  * writing to nobody but the last one who has a file open. So nothing is polled and no process has
  * to say that it closes, forks, passes on or dies.
+ *
+ * Rings of processes that access registers are looked at without sleeping for a while, and all this
+ * in between (ring/awake.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,19 +25,30 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ring/awake.h"
 #include "shim/core.h"
 #include "shim/protocol.h"
+#include "shim/registers.h"
 #include "shim/server.h"
 #include "shim/vfio.h"
 
 static int set = -1;
 static struct shim_watch door = { .fd = -1 }, closings = { .fd = -1 };
 
-/** struct peer - a process; @caller: NULL until it has said hello */
+/**
+ * struct peer - a process
+ * @caller: NULL until it has said hello
+ * @ring: may have no memory
+ */
 struct peer {
 	struct shim_watch watch;
 	struct shim_caller *caller;
+	struct ring ring;
+	struct awake_ring awake;
 };
+
+static int serve_ring(struct awake_ring *r);
+static struct awake rings = { .serve = serve_ring };
 
 /* ---- the set ---- */
 
@@ -50,17 +64,33 @@ void shim_server_forget(struct shim_watch *w)
 	epoll_ctl(set, EPOLL_CTL_DEL, w->fd, NULL);
 }
 
-int shim_server_wait(void)
+/* One thing at a time: what is done for one may end another. */
+static int next_event(int timeout_ms)
 {
 	struct epoll_event event;
 	struct shim_watch *w;
+	int count = epoll_wait(set, &event, 1, timeout_ms);
 
-	/* One at a time: what is done for one may end another. */
-	if (epoll_wait(set, &event, 1, -1) != 1)
+	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
+	if (!count)
+		return 0;
 	w = event.data.ptr;
 	w->ready(w);
 	return 0;
+}
+
+static int see_to_others(void *none)
+{
+	(void)none;
+	return next_event(0);
+}
+
+int shim_server_wait(void)
+{
+	int ret = next_event(rings.first ? 0 : -1);
+
+	return ret ? ret : awake_turn(&rings, see_to_others, NULL);
 }
 
 /* ---- fds that go away ---- */
@@ -101,7 +131,7 @@ bool side_in_use(int keep, uint64_t inode)
 /* ---- calls ---- */
 
 /* The inode of a socket's peer is not enough: a number of a process may be another one's by now. */
-static int hello(struct peer *p, const struct shim_call *call)
+static int hello(struct peer *p, const struct shim_call *call, int *fd)
 {
 	struct ucred who;
 	socklen_t len = sizeof(who);
@@ -116,7 +146,13 @@ static int hello(struct peer *p, const struct shim_call *call)
 	shim_call_from(p->caller);
 	ret = dfd_copy_in(&cookie, (const void *)(uintptr_t)call->addr, sizeof(cookie));
 	shim_call_from(NULL);
-	return ret || cookie != call->len ? -EPERM : 0;
+	if (ret || cookie != call->len)
+		return -EPERM;
+	if (!ring_create_memory(&p->ring)) {
+		*fd = p->ring.fd;
+		p->ring.fd = -1;
+	}
+	return 0;
 }
 
 static int64_t open_path(struct shim_mount *m, const struct shim_call *call, int *fd)
@@ -172,9 +208,11 @@ static int64_t area(struct shim_mount *m, const struct shim_call *call, struct s
 static int64_t reach(struct shim_mount *m, const struct shim_call *call, struct shim_answer *answer)
 {
 	answer->off = call->addr;
+	answer->index = m->number;
 	if (call->len > sizeof(answer->off))
 		return -EINVAL;
-	return core_access(m, call->index, call->off, &answer->off, call->len, call->flags & 1);
+	return core_access(m, call->index, call->off, &answer->off, call->len,
+			   call->op == SHIM_STORE);
 }
 
 /* A mapped part is reached when its fd may be closed already. */
@@ -189,7 +227,7 @@ static int64_t on_path(const struct shim_call *call, struct shim_answer *answer,
 		return -ENOENT;
 	if (call->op == SHIM_OPEN)
 		return open_path(m, call, fd);
-	if (m->node != SHIM_DEVICE && m->node != SHIM_CDEV)
+	if (!shim_mount_maps(m))
 		return -EINVAL;
 	return call->op == SHIM_AREA ? area(m, call, answer, fd) : reach(m, call, answer);
 }
@@ -224,7 +262,7 @@ static int64_t do_call(struct peer *p, const struct shim_call *call, struct shim
 	int64_t ret;
 
 	if (call->op == SHIM_HELLO)
-		return hello(p, call);
+		return hello(p, call, fd);
 	if (!p->caller)
 		return -EPERM;
 	shim_call_from(p->caller);
@@ -235,12 +273,30 @@ static int64_t do_call(struct peer *p, const struct shim_call *call, struct shim
 
 /* ---- connections ---- */
 
+/* What it asks for by now is not done. */
 static void end_peer(struct peer *p)
 {
+	awake_forget(&rings, &p->awake);
+	if (p->ring.shared)
+		ring_look(&p->ring);
+	ring_finish(&p->ring);
 	shim_server_forget(&p->watch);
 	close(p->watch.fd);
 	shim_caller_put(p->caller);
 	free(p);
+}
+
+static int serve_ring(struct awake_ring *r)
+{
+	struct peer *p = (struct peer *)((char *)r - offsetof(struct peer, awake));
+	int ret = registers_serve(r->ring);
+
+	if (ret > 0)
+		awake_used(&rings, r);
+	if (ret >= 0)
+		return ret;
+	end_peer(p);
+	return -1;
 }
 
 static bool send_answer(const struct peer *p, const struct shim_answer *answer, int fd)
@@ -276,6 +332,10 @@ static void answer_peer(struct shim_watch *w)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (n == 1 && p->ring.shared) {
+		serve_ring(&p->awake);
+		return;
+	}
 	if (n < (ssize_t)shortest) {
 		end_peer(p);
 		return;
@@ -295,7 +355,9 @@ static void let_in(struct shim_watch *w)
 	struct peer *p = fd < 0 ? NULL : calloc(1, sizeof(*p));
 
 	if (p) {
-		p->watch = (struct shim_watch){ fd, answer_peer };
+		*p = (struct peer){ .watch = { fd, answer_peer },
+				    .ring = RING_NONE,
+				    .awake.ring = &p->ring };
 		if (!shim_server_watch(&p->watch))
 			return; /* NOLINT(clang-analyzer-unix.Malloc): the set has it */
 		free(p);
