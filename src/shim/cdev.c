@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "abi/vfio.h"
+#include "shim/ioeventfd.h"
 #include "shim/vfio.h"
 #include "util/usermem.h"
 
@@ -137,6 +138,8 @@ int cdev_ioctl(struct vfio_object *o, uint32_t request, void *arg)
 		return hot_reset_info(o, arg);
 	if (request == VFIO_DEVICE_PCI_HOT_RESET)
 		return hot_reset(o, arg);
+	if (request == VFIO_DEVICE_IOEVENTFD)
+		return ioeventfd_ioctl(o->mount, arg);
 	return -ENODATA;
 }
 
@@ -147,6 +150,7 @@ void cdev_release(struct vfio_object *o)
 	if (!o->bound || vfio_is_open(VFIO_DEVICE, o->mount, o))
 		return;
 	if (!core_lock(o->mount)) {
+		ioeventfd_release(o->mount);
 		core_released(o->mount);
 		core_unlock(o->mount);
 	}

@@ -121,6 +121,11 @@ bool side_vforked(void);
 void side_enter(void);
 void side_leave(void);
 
+struct shim_watch;
+
+/** side_watch() - have it told when there is something to read. Return: 0 or a negative errno */
+int side_watch(struct shim_watch *w);
+
 /** side_serve() - a device was opened: see to it that it is served. Return: 0 or negative errno */
 int side_serve(struct shim_mount *m);
 

@@ -15,6 +15,7 @@
 #include <devfd/table.h>
 
 #include "shim/core.h"
+#include "shim/ioeventfd.h"
 #include "shim/way.h"
 
 int core_write_table(const struct shim_mount *m, int fd)
@@ -104,6 +105,8 @@ int core_lock(struct shim_mount *m)
 		ret = start(m, NULL);
 	if (ret)
 		shim_mutex_unlock(&m->lock);
+	else if (m->bells)
+		ioeventfd_run(m);
 	return ret;
 }
 

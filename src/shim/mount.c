@@ -15,6 +15,7 @@
 #include "kernel/root.h"
 #include "shim/client.h"
 #include "shim/core.h"
+#include "shim/ioeventfd.h"
 #include "shim/live.h"
 #include "shim/shim.h"
 #include "shim/trap.h"
@@ -211,6 +212,7 @@ static void fork_child(void)
 	for (uint32_t i = 1; (m = shim_mount_number(i)); i++) {
 		if (m->dev)
 			device_fork_child(m->dev);
+		ioeventfd_forked(m);
 		/* Started again when the device is used; most children only execute a program. */
 		m->served = false;
 	}

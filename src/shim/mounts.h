@@ -15,6 +15,8 @@
 
 #include "shim/env.h"
 
+struct shim_bells;
+
 /** enum shim_node - what a path stands for */
 enum shim_node {
 	SHIM_DEVICE,	/* a device: the table, and regions */
@@ -56,6 +58,7 @@ enum shim_sysfs {
  * @inode: identifies @memfd
  * @served: this process serves the device
  * @used: there were fds of @memfd when somebody looked
+ * @bells: SHIM_CDEV: eventfds that write to registers, or NULL
  * @touched: SHIM_CDEV: sysfs may have changed what a driver finds
  * @image: SHIM_SYSFS: what is in @memfd, or NULL
  * @enabled: SHIM_SYSFS: the ROM can be read
@@ -79,6 +82,7 @@ struct shim_mount {
 	uint64_t inode;
 	bool served;
 	bool used;
+	struct shim_bells *bells;
 	bool touched;
 	uint8_t *image;
 	bool enabled;

@@ -389,6 +389,11 @@ int side_serve(struct shim_mount *m)
 	return shim_server_watch(&served[m->number]);
 }
 
+int side_watch(struct shim_watch *w)
+{
+	return shim_server_watch(w);
+}
+
 bool side_vforked(void)
 {
 	return false;

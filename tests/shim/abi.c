@@ -222,6 +222,20 @@ static uint64_t get(const uint8_t *bytes, const struct field *f)
 	return value;
 }
 
+/* An offset in a device's file; where a region is there is asked. */
+static off_t offset_of(int fd, const char *text)
+{
+	struct vfio_region_info info = { .argsz = sizeof(info) };
+	char *end;
+
+	if (text[0] != 'r' || text[1] < '0' || text[1] > '9')
+		return (off_t)value_of(text);
+	info.index = (uint32_t)strtoul(text + 1, &end, 10);
+	if (ioctl(fd, VFIO_DEVICE_GET_REGION_INFO, &info))
+		give_up("%s: no such region", text);
+	return (off_t)(info.offset + (*end == '+' ? value_of(end + 1) : 0));
+}
+
 static void put(struct arg *a, const struct field *f, uint64_t value)
 {
 	memcpy(a->bytes + f->at, &value, f->size);
@@ -237,7 +251,7 @@ static void put_data(struct arg *a, char *list)
 	}
 }
 
-static void put_word(struct arg *a, const struct fields *fields, char *word)
+static void put_word(int fd, struct arg *a, const struct fields *fields, char *word)
 {
 	char *value = strchr(word, '=');
 
@@ -259,7 +273,7 @@ static void put_word(struct arg *a, const struct fields *fields, char *word)
 
 		if (!f)
 			give_up("%s: no such field", word);
-		put(a, f, value_of(value));
+		put(a, f, (uint64_t)offset_of(fd, value));
 		a->sized |= !f->at;
 	}
 }
@@ -349,7 +363,7 @@ static void with_struct(int fd, const struct call *c, char **words, const char *
 	long ret;
 
 	for (; *words; words++)
-		put_word(&a, fields, *words);
+		put_word(fd, &a, fields, *words);
 	if (!a.sized)
 		put(&a, &fields->list[0], a.total);
 	memcpy(after, a.bytes, sizeof(after));
@@ -523,20 +537,6 @@ static void do_peek(char **words, const char *as)
 		tell(i ? " " : "");
 		tell_number(value);
 	}
-}
-
-/* An offset in a device's file; where a region is there is asked. */
-static off_t offset_of(int fd, const char *text)
-{
-	struct vfio_region_info info = { .argsz = sizeof(info) };
-	char *end;
-
-	if (*text != 'r')
-		return (off_t)value_of(text);
-	info.index = (uint32_t)strtoul(text + 1, &end, 10);
-	if (ioctl(fd, VFIO_DEVICE_GET_REGION_INFO, &info))
-		give_up("%s: no such region", text);
-	return (off_t)(info.offset + (*end == '+' ? value_of(end + 1) : 0));
 }
 
 static void do_pread(char **words, const char *as)

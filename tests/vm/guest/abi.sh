@@ -15,3 +15,4 @@ for function in $a $b $c $d; do
 done
 check abi answered
 check sysfs shim-sysfs $a "$(group $a)"
+check ioeventfd shim-ioeventfd $a "$(group $a)"
