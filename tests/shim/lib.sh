@@ -20,6 +20,14 @@ run() { # PROGRAM...: with two devices at their paths
 	"$DEVFD" run --at $edu=model:edu --at $shapes=model:shapes -- "$@"
 }
 
+# x86-64 and arm64 have numbers of their own.
+wipe_on_fork=28:2=18 futex_wake=202:1=1
+[[ $(uname -m) = x86_64 ]] || wipe_on_fork=233:2=18 futex_wake=98:1=1
+
+without() { # CALL PROGRAM...: where that system call is forbidden, see forbid.py
+	"$PYTHON" "$(dirname "$0")/forbid.py" "$1" "$DEVFD" run --at $edu=model:edu --at $shapes=model:shapes -- "${@:2}"
+}
+
 alone() { # PROGRAM...: the same, with the devices in its process
 	"$DEVFD" run --in-process --at $edu=model:edu --at $shapes=model:shapes -- "$@"
 }
