@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -100,6 +101,8 @@ static bool call_fd(long number, const long a[NUM_ARGS], long *ret)
 		CALL(SYS_munmap, munmap(PATH, (size_t)a[1]));
 		CALL(SYS_mprotect, mprotect(PATH, (size_t)a[1], (int)a[2]));
 		CALL(SYS_mremap, (long)mremap(PATH, (size_t)a[1], (size_t)a[2], (int)a[3], a[4]));
+		CALL(SYS_recvmsg, recvmsg(FD, BUF, (int)a[2]));
+		CALL(SYS_recvmmsg, recvmmsg(FD, BUF, (unsigned int)a[2], (int)a[3], (void *)a[4]));
 		CALL(SYS_dup, dup(FD));
 #ifdef SYS_dup2
 		CALL(SYS_dup2, dup2(FD, (int)a[1]));

@@ -18,7 +18,8 @@
  * Hence nothing that closes or replaces an fd need be caught: not fclose(), not close_range(), not
  * what a child of vfork() does in the memory of its parent. For any other fd the cost is one load.
  *
- * A program that is executed finds the fds that it inherits by the names of their memfds.
+ * A program that is executed finds the fds that it inherits by the names of their memfds, and so
+ * does one that gets an fd by a socket.
  */
 #ifndef SHIM_SHIM_H
 #define SHIM_SHIM_H

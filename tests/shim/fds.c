@@ -15,7 +15,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,6 +32,9 @@
 #define SCRATCH	 (BAR0 + 0x08) /* of shapes */
 #define PAGES	 (BAR0 + 0x1000)
 #define PORTS	 ((off_t)3 << 40)
+
+/* How an fd is received. */
+enum how { BY_RECVMSG, BY_NUMBER, BY_RECVMMSG };
 
 static int failures;
 static const char *edu, *shapes;
@@ -307,6 +312,70 @@ static void forks(void)
 	close(fd);
 }
 
+/* Return: a number that has come by a socket */
+static int received(int sock, enum how how)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct mmsghdr m = { .msg_hdr = { .msg_iov = &iov,
+					  .msg_iovlen = 1,
+					  .msg_control = &control,
+					  .msg_controllen = sizeof(control) } };
+	int fd = -1;
+
+	if (how == BY_RECVMSG)
+		CHECK(recvmsg(sock, &m.msg_hdr, 0) == 1);
+	else if (how == BY_NUMBER)
+		CHECK(syscall(SYS_recvmsg, sock, &m.msg_hdr, 0) == 1);
+	else
+		CHECK(recvmmsg(sock, &m, 1, 0, NULL) == 1);
+	CHECK(control.align.cmsg_type == SCM_RIGHTS);
+	memcpy(&fd, CMSG_DATA(&control.align), sizeof(fd));
+	return fd;
+}
+
+static void send_fd(int sock, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .align = { .cmsg_level = SOL_SOCKET,
+				 .cmsg_type = SCM_RIGHTS,
+				 .cmsg_len = CMSG_LEN(sizeof(int)) } };
+	struct iovec iov = { "", 1 };
+	const struct msghdr msg = { .msg_iov = &iov,
+				    .msg_iovlen = 1,
+				    .msg_control = &control,
+				    .msg_controllen = sizeof(control) };
+
+	memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+	CHECK(sendmsg(sock, &msg, 0) == 1);
+}
+
+static void passed(void)
+{
+	int fd = open(edu, O_RDWR), ends[2];
+
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+	set(fd, LIVENESS, 5);
+	for (enum how how = BY_RECVMSG; how <= BY_RECVMMSG; how++) {
+		int other;
+
+		send_fd(ends[0], fd);
+		other = received(ends[1], how);
+		CHECK(other > fd && get(other, LIVENESS) == ~5u);
+		CHECK(lseek(fd, (off_t)how, SEEK_SET) == lseek(other, 0, SEEK_CUR));
+		close(other);
+	}
+	close(ends[0]);
+	close(ends[1]);
+	close(fd);
+}
+
 /* The child has the memory of its parent, and must not change there what the number means. */
 static void vforks(void)
 {
@@ -441,6 +510,7 @@ int main(int argc, char **argv)
 	reopen();
 	polling();
 	forks();
+	passed();
 	vforks();
 	threads();
 	stdio();
