@@ -129,7 +129,7 @@ _devfd() {
 	elif [[ $COMP_LINE == "devfd uml "* ]]; then
 		_devfd_uml "$word"
 	elif [[ $word == -* ]]; then
-		COMPREPLY=($(compgen -W "--device --at --in-process --view --verbose --help --" -- "$word"))
+		COMPREPLY=($(compgen -W "--device --at --in-process --static --view --verbose --help --" -- "$word"))
 	elif [[ $COMP_LINE == "devfd serve "* && $COMP_LINE != *"--socket $word" ]]; then
 		_devfd_addresses "" "$word"
 	else

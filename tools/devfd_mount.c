@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,6 +77,23 @@ static int mount_tmpfs(const char *over)
 {
 	return mount("devfd", over, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755") ? -errno : 0;
 }
+
+/* What else the mount must not do stays so: in a user namespace nobody may lift that. */
+static int make_read_only(const char *path)
+{
+	const unsigned long kept = ST_NOSUID | ST_NODEV | ST_NOEXEC;
+	struct statvfs vfs;
+
+	if (statvfs(path, &vfs))
+		return -errno;
+	return mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | (vfs.f_flag & kept), NULL)
+		       ? -errno
+		       : 0;
+}
+
+_Static_assert((int)ST_NOSUID == (int)MS_NOSUID && (int)ST_NODEV == (int)MS_NODEV &&
+		       (int)ST_NOEXEC == (int)MS_NOEXEC,
+	       "flags of a mount are told as they are set");
 
 /* What is mounted here stays here; what the machine mounts later comes in. */
 static int enter(void)
@@ -176,7 +194,7 @@ static int merge_entries(const struct merge *m, bool of_view)
 {
 	DIR *dir = opendir(of_view ? m->tree : m->real);
 	const struct dirent *entry;
-	int ret = dir ? 0 : -errno;
+	int ret = dir || (of_view && errno == ENOENT) ? 0 : -errno; /* it may add nothing */
 
 	while (dir && !ret && (entry = readdir(dir)))
 		ret = merge_entry(m, entry->d_name, of_view);
@@ -227,15 +245,33 @@ static int keep_machine(const char *dir)
 	return ret ? ret : bind_below(dir, "/proc");
 }
 
+static bool has_tree(const char *view, const char *name)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s%s", view, name) < PATH_MAX && is_directory(path);
+}
+
+/* What is to be seen in sysfs, and in /dev. */
+static int mount_trees(const char *view, const char *over)
+{
+	int ret = has_tree(view, "/sys") ? mount_over("/sys", view, over) : 0;
+
+	/* Nobody makes files in sysfs. */
+	if (!ret && has_tree(view, "/sys"))
+		ret = make_read_only("/sys");
+	return ret ? ret : mount_over("/dev", view, over);
+}
+
 int view_mount(const char *view, const char *machine)
 {
 	char over[PATH_MAX];
 	int ret;
 
-	if (!is_directory("/sys") || !is_directory("/dev"))
-		return -ENOENT;
 	if (snprintf(over, sizeof(over), "%s/over", view) >= (int)sizeof(over))
 		return -ENAMETOOLONG;
+	if (!is_directory("/dev") || (has_tree(view, "/sys") && !is_directory("/sys")))
+		return -ENOENT;
 	if (mkdir(over, 0755))
 		return -errno;
 	ret = try_enter(over);
@@ -245,15 +281,41 @@ int view_mount(const char *view, const char *machine)
 	if (!ret && machine)
 		ret = keep_machine(machine);
 	if (!ret)
-		ret = mount_over("/sys", view, over);
-	/* Nobody makes files in sysfs. */
-	if (!ret && mount(NULL, "/sys", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL))
-		ret = -errno;
-	if (!ret)
-		ret = mount_over("/dev", view, over);
+		ret = mount_trees(view, over);
 	if (ret)
 		return tool_fail(TOOL_FAILED,
 				 "the view of sysfs cannot be mounted: %s; try --view=paths",
 				 strerror(-ret));
 	return 0;
+}
+
+/* ---- one file ---- */
+
+/* Below /dev what is not there can be made, but not in a directory of the machine's. */
+static int make_file(const char *path)
+{
+	char part[PATH_MAX], *slash;
+	struct stat own, st;
+
+	if (strncmp(path, "/dev/", 5) != 0 || stat("/dev", &own))
+		return -ENOENT;
+	snprintf(part, sizeof(part), "%s", path);
+	for (slash = strchr(part + 5, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(part, 0755);
+		if (stat(part, &st) || st.st_dev != own.st_dev)
+			return -ENOENT;
+		*slash = '/';
+	}
+	return mknod(part, S_IFREG | 0444, 0) ? -errno : 0;
+}
+
+int view_show(const char *file, const char *path)
+{
+	struct stat st;
+	int ret = stat(path, &st) ? make_file(path) : 0;
+
+	if (!ret && mount(file, path, NULL, MS_BIND, NULL))
+		ret = -errno;
+	return ret ? ret : make_read_only(path);
 }

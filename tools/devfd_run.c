@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* devfd run: a program that finds devices at paths. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "devfd_supervise.h"
 #include "devfd_view.h"
 #include "program.h"
 #include "shim/core.h"
+#include "shim/notify.h"
 #include "shim/server.h"
 #include "shim/way.h"
 #include "tool.h"
@@ -34,13 +38,15 @@ struct run {
 	char socket[PATH_MAX];
 	bool verbose;
 	bool in_process;
+	bool asked;    /* for notified calls, by --static */
+	bool notified; /* the kernel notifies of calls */
 	char **argv;
 	char path[PATH_MAX]; /* of the program, for messages */
 };
 
 static int usage(FILE *out)
 {
-	fputs("usage: devfd run [-v] [--in-process] [--device NAME=ADDRESS]...\n"
+	fputs("usage: devfd run [-v] [--in-process|--static] [--device NAME=ADDRESS]...\n"
 	      "       [--at PATH=ADDRESS]... [--] PROGRAM [ARGUMENT]...\n"
 	      "\n"
 	      "Runs a program that finds the device of ADDRESS as the PCI function NAME, by "
@@ -57,6 +63,8 @@ static int usage(FILE *out)
 	      "                     mounted for it, or by its calls of the C library\n"
 	      "  --in-process       have the devices in the process of the program, for one that\n"
 	      "                     neither forks nor executes others\n"
+	      "  --static           the program starts others that are statically linked, or that\n"
+	      "                     call the kernel themselves\n"
 	      "  -v, --verbose      say what is put where\n"
 	      "  --help             this text\n",
 	      out);
@@ -165,11 +173,40 @@ static int open_device(struct shim_mount *m)
 	return core_start(m, &err) ? tool_fail(TOOL_FAILED, "%s", err.text) : 0;
 }
 
+static int table_file(const struct run *run, const char *path, char out[PATH_MAX])
+{
+	return snprintf(out, PATH_MAX, "%s/table%" PRIu32, run->view,
+			shim_mount_path(path)->number) < PATH_MAX
+		       ? 0
+		       : -ENAMETOOLONG;
+}
+
+/* Whose calls are notified finds a file with the table at the path, unless it opens it to write. */
+static int write_table(const struct run *run, const struct shim_mount *m)
+{
+	char path[PATH_MAX];
+	int fd = -1, ret = table_file(run, m->path, path);
+	struct stat st;
+
+	if (!ret)
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	if (!ret && (fd < 0 || fstat(m->memfd, &st) ||
+		     sendfile(fd, m->memfd, &(off_t){ 0 }, (size_t)st.st_size) != st.st_size))
+		ret = -errno;
+	if (fd >= 0)
+		close(fd);
+	if (!ret)
+		ret = notify_stands_for(path, m->path);
+	return ret ? tool_fail(TOOL_FAILED, "%s: %s", path, strerror(-ret)) : 0;
+}
+
 static int open_path(const struct run *run, const char *path)
 {
 	struct shim_mount *m = shim_mount_path(path);
 	int ret = open_device(m);
 
+	if (!ret && run->notified)
+		ret = write_table(run, m);
 	if (ret || !run->verbose)
 		return ret;
 	tool_say("%s is %s", m->path, m->address);
@@ -212,6 +249,34 @@ static int open_devices(struct run *run)
 	return ret;
 }
 
+/* ---- the view of the program ---- */
+
+/* Without the kernel's notifications there is no way to such a program. */
+static int refuse_static(const struct run *run, const char *why, int error)
+{
+	const char *reason = error ? strerror(-error) : "", *colon = error ? ": " : "";
+
+	if (run->asked)
+		return tool_fail(TOOL_USAGE, "--static: %s%s%s", why, colon, reason);
+	tool_fail(0, "%s: is statically linked, and %s%s%s; use a dynamically linked build of it",
+		  run->path, why, colon, reason);
+	return PROGRAM_REFUSED;
+}
+
+static void say_view(const struct run *run, int ret)
+{
+	const bool tried = run->way != VIEW_PATHS;
+	const char *colon = tried ? "; mounting it: " : "", *why = tried ? strerror(-ret) : "";
+
+	if (run->devices && !ret)
+		tool_say("the view of sysfs is mounted");
+	else if (run->devices)
+		tool_say("the view of sysfs is %s, for calls of the C library%s%s", run->view,
+			 colon, why);
+	else if (ret)
+		tool_say("a path is found by who opens it to write%s%s", colon, why);
+}
+
 /* Mounted where the system allows that, so that everybody sees it. */
 static int mount_view(struct run *run)
 {
@@ -222,16 +287,12 @@ static int mount_view(struct run *run)
 	if (ret < 0 && run->way == VIEW_MOUNT)
 		return tool_fail(TOOL_FAILED, "--view=mount: %s; --view=paths needs no mount",
 				 strerror(-ret));
+	if (ret < 0 && run->notified && run->devices)
+		return refuse_static(run, "the view of sysfs cannot be mounted for it", ret);
 	run->mounted = !ret;
-	if (ret > 0 || !run->verbose)
-		return ret > 0 ? ret : 0;
-	if (!ret)
-		tool_say("the view of sysfs is mounted");
-	else
-		tool_say("the view of sysfs is %s, for calls of the C library%s%s", run->view,
-			 run->way == VIEW_PATHS ? "" : "; mounting it: ",
-			 run->way == VIEW_PATHS ? "" : strerror(-ret));
-	return 0;
+	if (ret <= 0 && run->verbose)
+		say_view(run, ret);
+	return ret > 0 ? ret : 0;
 }
 
 /* ---- what to run it with ---- */
@@ -388,6 +449,40 @@ static int listen_for_programs(struct run *run)
 			 ret == -ENAMETOOLONG ? "; set TMPDIR to a shorter path" : "");
 }
 
+static int await_notifications(void)
+{
+	int ret = notify_start();
+
+	return ret ? tool_fail(TOOL_FAILED, "waiting for calls: %s", strerror(-ret)) : 0;
+}
+
+/* The last thing before the program: a call of ours is one of its. */
+static int be_notified(const struct run *run)
+{
+	int ret = notify_enter();
+
+	return ret ? tool_fail(TOOL_FAILED, "%s: its calls cannot be notified: %s", run->path,
+			       strerror(-ret))
+		   : 0;
+}
+
+/* A path that is not there and that nothing can be put at is found by who opens it to write. */
+static int show_tables(const struct run *run)
+{
+	char file[PATH_MAX];
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < run->count; i++) {
+		ret = table_file(run, run->paths[i], file);
+		if (!ret)
+			ret = view_show(file, run->paths[i]);
+		if (ret && ret != -ENOENT)
+			return tool_fail(TOOL_FAILED, "%s: %s", run->paths[i], strerror(-ret));
+		ret = 0;
+	}
+	return 0;
+}
+
 /* In the process that has the devices. */
 static int start(void *ctx)
 {
@@ -400,18 +495,22 @@ static int start(void *ctx)
 		ret = listen_for_programs(run);
 	if (!ret)
 		ret = open_devices(run);
-	return ret;
+	return ret || !run->notified ? ret : await_notifications();
 }
 
 static int become_program(void *ctx)
 {
 	struct run *run = ctx;
-	int ret = run->devices ? mount_view(run) : 0;
+	int ret = run->devices || run->notified ? mount_view(run) : 0;
 
+	if (!ret && run->notified && run->mounted)
+		ret = show_tables(run);
 	if (!ret)
 		ret = set_devices(run);
 	if (!ret)
 		ret = set_preload(run);
+	if (!ret && run->notified)
+		ret = be_notified(run);
 	if (ret)
 		return ret;
 	execvp(run->argv[0], run->argv);
@@ -459,19 +558,43 @@ static int run_alone(struct run *run)
 	return ret ? ret : become_program(run);
 }
 
+static int check_notified(const struct run *run)
+{
+	int ret;
+
+	if (run->in_process)
+		return refuse_static(run, "the devices would be in the process of the program", 0);
+	if (run->devices && run->way == VIEW_PATHS)
+		return refuse_static(run, "--view=paths is for calls of the C library", 0);
+	ret = notify_probe();
+	if (ret)
+		return refuse_static(
+			run, "this system does not notify of system calls as Linux 5.14 does", ret);
+	shim_map_nothing();
+	if (run->verbose)
+		tool_say("the kernel notifies of calls on devices; nothing can be mapped");
+	return 0;
+}
+
 static int run_program(struct run *run, char **argv)
 {
 	const struct supervision supervision = {
 		.start = start, .program = become_program, .talks = run->verbose, .ctx = run
 	};
-	int ret = program_check(argv[0], run->path, sizeof(run->path));
+	int ret = program_judge(argv[0], run->path, sizeof(run->path));
 
+	run->notified = run->asked || ret == PROGRAM_STATIC;
+	if (ret == PROGRAM_STATIC)
+		ret = 0;
 	if (!ret && run->verbose && setenv(SHIM_ENV_SAY, "1", 1))
 		ret = tool_fail(TOOL_FAILED, "out of memory");
 	if (ret)
 		return ret;
 	run->argv = argv;
 	choose_place(run);
+	ret = run->notified ? check_notified(run) : 0;
+	if (ret)
+		return ret;
 	return run->in_process ? run_alone(run) : supervise(&supervision);
 }
 
@@ -482,6 +605,7 @@ int run_words(int argc, char **argv)
 		{ "device", required_argument, NULL, 258 },
 		{ "view", required_argument, NULL, 259 },
 		{ "in-process", no_argument, NULL, 260 },
+		{ "static", no_argument, NULL, 261 },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 257 },
 		{ 0 },
@@ -501,6 +625,8 @@ int run_words(int argc, char **argv)
 			ret = choose_view(&run, optarg);
 		else if (c == 260)
 			run.in_process = true;
+		else if (c == 261)
+			run.asked = true;
 		else if (c == 'v')
 			run.verbose = true;
 		else

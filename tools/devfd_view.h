@@ -26,12 +26,20 @@ int view_add(const char *dir, const char *name, unsigned int number, unsigned in
 	     struct dfd_device *dev);
 
 /**
- * view_mount() - mount the tree over /sys and /dev, for this process and what it starts
+ * view_mount() - mount the tree over /sys, if it has that, and /dev, for this process and what it
+ * starts
  * @machine: where those of the machine are bound then, each below this directory, or NULL
  *
  * Return: 0, a negative errno when the system does not allow that and nothing has changed, or an
  * exit code.
  */
 int view_mount(const char *dir, const char *machine);
+
+/**
+ * view_show() - after view_mount(), have a file seen at a path, for reading
+ *
+ * Return: 0, -ENOENT where nothing is at the path and nothing can be, or another negative errno.
+ */
+int view_show(const char *file, const char *path);
 
 #endif

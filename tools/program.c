@@ -118,6 +118,7 @@ static int check_rights(int fd, const char *path)
 	return 0;
 }
 
+/* Return: 0, or PROGRAM_STATIC when nothing can be preloaded, or PROGRAM_REFUSED */
 static int check_elf(int fd, const char *path)
 {
 	Elf64_Ehdr head, mine;
@@ -138,8 +139,7 @@ static int check_elf(int fd, const char *path)
 		if (pread(fd, &part, sizeof(part), at) == sizeof(part) && part.p_type == PT_INTERP)
 			return 0;
 	}
-	return refuse(path, "is statically linked, so nothing can be preloaded into it; use a "
-			    "dynamically linked build of it");
+	return PROGRAM_STATIC;
 }
 
 /* Return: as program_check(), or -1 with the interpreter of a script in @next. */
@@ -163,7 +163,7 @@ static int check_file(const char *path, char next[256])
 	return ret;
 }
 
-int program_check(const char *name, char *path, size_t size)
+int program_judge(const char *name, char *path, size_t size)
 {
 	char file[4096], head[256];
 	int ret = find(name, path, size);
@@ -184,4 +184,14 @@ int program_check(const char *name, char *path, size_t size)
 		}
 	}
 	return ret;
+}
+
+int program_check(const char *name, char *path, size_t size)
+{
+	int ret = program_judge(name, path, size);
+
+	if (ret != PROGRAM_STATIC)
+		return ret;
+	return refuse(path, "is statically linked, so nothing can be preloaded into it; use a "
+			    "dynamically linked build of it");
 }

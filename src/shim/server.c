@@ -76,6 +76,7 @@ static int next_event(int timeout_ms)
 	if (!count)
 		return 0;
 	w = event.data.ptr;
+	w->readable = event.events & EPOLLIN;
 	w->ready(w);
 	return 0;
 }
@@ -101,6 +102,11 @@ static void somebody_closed(struct shim_watch *w)
 
 	if (read(w->fd, events, sizeof(events)) > 0)
 		vfio_closed();
+}
+
+void shim_server_settle(void)
+{
+	somebody_closed(&closings);
 }
 
 int side_keep(int memfd, int *keep)
@@ -340,7 +346,7 @@ static void answer_peer(struct shim_watch *w)
 		end_peer(p);
 		return;
 	}
-	somebody_closed(&closings); /* before this call was made */
+	shim_server_settle();
 	answer.result = do_call(p, &call, &answer, &fd);
 	sent = send_answer(p, &answer, fd);
 	if (fd >= 0)

@@ -9,6 +9,14 @@
 #include "shim/env.h"
 #include "shim/way.h"
 
+/* Programs cannot map anything: see shim_map_nothing(). */
+static bool unmapped;
+
+void shim_map_nothing(void)
+{
+	unmapped = true;
+}
+
 /* What vfio-pci maps: BARs with memory. Of other devices: every region. */
 static bool may_be_mapped(const struct dfd_desc *desc, const struct dfd_region *r)
 {
@@ -19,7 +27,18 @@ static bool may_be_mapped(const struct dfd_desc *desc, const struct dfd_region *
 
 bool shim_may_trap(const struct dfd_device *dev, const struct dfd_region *r)
 {
-	return SHIM_TRAPS && device_has_contents(dev) && may_be_mapped(dfd_device_desc(dev), r);
+	return SHIM_TRAPS && !unmapped && device_has_contents(dev) &&
+	       may_be_mapped(dfd_device_desc(dev), r);
+}
+
+static void tell_way(const struct dfd_device *dev, struct dfd_region *r)
+{
+	if (shim_may_trap(dev, r))
+		r->flags |= DFD_REGION_MAPPABLE;
+	if (!unmapped)
+		return;
+	r->flags &= ~DFD_REGION_MAPPABLE;
+	r->num_areas = 0;
 }
 
 /* A region that is mappable in parts stays that: its areas are plain memory. */
@@ -30,14 +49,13 @@ int shim_tell_ways(struct dfd_device *dev)
 	uint32_t count;
 	const struct dfd_region *regions = dfd_desc_regions(desc, &count);
 
-	if (!SHIM_TRAPS || !device_has_contents(dev))
+	if (!unmapped && (!SHIM_TRAPS || !device_has_contents(dev)))
 		return 0;
 	b = dfd_desc_builder_new(dfd_desc_bus(desc));
 	for (uint32_t i = 0; i < count; i++) {
 		struct dfd_region r = regions[i];
 
-		if (shim_may_trap(dev, &r))
-			r.flags |= DFD_REGION_MAPPABLE;
+		tell_way(dev, &r);
 		dfd_desc_add_region(b, &r);
 	}
 	dfd_desc_copy_rest(b, desc);
