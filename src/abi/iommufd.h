@@ -145,6 +145,8 @@ struct iommu_hwpt_alloc {
 
 #define IOMMU_HW_INFO_FLAG_INPUT_TYPE (1u << 0)
 
+#define IOMMU_HW_CAP_DIRTY_TRACKING (1u << 0)
+
 struct iommu_hw_info {
 	uint32_t size;
 	uint32_t flags;

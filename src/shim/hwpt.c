@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Page tables of an iommufd, and what its IOMMU can do: nothing beyond translating. */
+/* Page tables of an iommufd, and what its IOMMU can do: translate, and tell what was written. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "abi/iommufd.h"
+#include "shim/dirty.h"
 #include "shim/iommufd.h"
 #include "util/usermem.h"
 
@@ -34,9 +35,10 @@ static int check_alloc(const struct iommufd *f, const struct iommu_hwpt_alloc *a
 		return -ENOENT;
 	if (!pt || pt->type == IOMMUFD_DEVICE)
 		return -EINVAL;
-	/* Neither tables in tables nor an account of what is written, nor any other kind. */
+	/* Neither tables in tables nor any other kind. */
 	if (pt->type == IOMMUFD_HWPT || a->data_type ||
-	    (a->flags & ~(IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID)))
+	    (a->flags & ~(IOMMU_HWPT_ALLOC_DIRTY_TRACKING | IOMMU_HWPT_FAULT_ID_VALID |
+			  IOMMU_HWPT_ALLOC_PASID)))
 		return -EOPNOTSUPP;
 	/* There are no queues of faults. */
 	return a->flags & IOMMU_HWPT_FAULT_ID_VALID ? -ENOENT : 0;
@@ -50,28 +52,72 @@ int hwpt_alloc(struct vfio_object *o, void *arg)
 
 	if (!ret)
 		ret = hwpt_new(o->iommufd, iommufd_any(o->iommufd, a->pt_id), &hwpt);
-	if (!ret)
-		a->out_hwpt_id = hwpt->id;
-	return ret;
+	if (ret)
+		return ret;
+	if (a->flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING) {
+		hwpt->dirty = dirty_new(hwpt->ioas->space);
+		if (!hwpt->dirty) {
+			iommufd_remove(o->iommufd, hwpt);
+			return -ENOMEM;
+		}
+	}
+	a->out_hwpt_id = hwpt->id;
+	return 0;
 }
+
+/* ---- what was written ---- */
 
 int hwpt_set_dirty_tracking(struct vfio_object *o, void *arg)
 {
 	const struct iommu_hwpt_set_dirty_tracking *a = arg;
+	const struct iommufd_object *hwpt = iommufd_find(o->iommufd, a->hwpt_id, IOMMUFD_HWPT);
 
 	if (a->flags & ~IOMMU_HWPT_DIRTY_TRACKING_ENABLE)
 		return -EOPNOTSUPP;
-	return iommufd_find(o->iommufd, a->hwpt_id, IOMMUFD_HWPT) ? -EOPNOTSUPP : -ENOENT;
+	if (!hwpt)
+		return -ENOENT;
+	if (!hwpt->dirty)
+		return -EOPNOTSUPP;
+	dirty_set(hwpt->dirty, a->flags & IOMMU_HWPT_DIRTY_TRACKING_ENABLE);
+	return 0;
 }
 
+static int check_range(const struct iommu_hwpt_get_dirty_bitmap *a, uint64_t *last)
+{
+	if (!a->length)
+		return -EINVAL;
+	if (__builtin_add_overflow(a->iova, a->length - 1, last))
+		return -EOVERFLOW;
+	if ((a->iova | (*last + 1)) & (SPACE_PAGE - 1) || !a->page_size ||
+	    (a->iova | (*last + 1)) & (a->page_size - 1))
+		return -EINVAL;
+	return 0;
+}
+
+/* As an IOMMU of Intel's or AMD's: only while an account is kept, and of what is mapped. */
 int hwpt_get_dirty_bitmap(struct vfio_object *o, void *arg)
 {
 	const struct iommu_hwpt_get_dirty_bitmap *a = arg;
+	const struct iommufd_object *hwpt = iommufd_find(o->iommufd, a->hwpt_id, IOMMUFD_HWPT);
+	const bool keep = a->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR;
+	uint64_t last;
+	int ret;
 
 	if ((a->flags & ~IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR) || a->reserved)
 		return -EOPNOTSUPP;
-	return iommufd_find(o->iommufd, a->hwpt_id, IOMMUFD_HWPT) ? -EOPNOTSUPP : -ENOENT;
+	if (!hwpt)
+		return -ENOENT;
+	ret = check_range(a, &last);
+	if (ret)
+		return ret;
+	if (!hwpt->dirty)
+		return -EOPNOTSUPP;
+	if (!dirty_is_on(hwpt->dirty) || !shim_space_covers(hwpt->ioas->space, a->iova, last))
+		return -EINVAL;
+	return dirty_read(hwpt->dirty, a->iova, last, a->page_size, a->data, !keep);
 }
+
+/* ---- the rest ---- */
 
 int hwpt_invalidate(struct vfio_object *o, void *arg)
 {
@@ -105,7 +151,7 @@ int hwpt_hw_info(struct vfio_object *o, void *arg)
 	a->data_len = 0;
 	a->data_type = 0;
 	a->max_pasid_log2 = 0;
-	a->capabilities = 0;
+	a->capabilities = IOMMU_HW_CAP_DIRTY_TRACKING;
 	return 0;
 }
 

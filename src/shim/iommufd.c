@@ -5,6 +5,7 @@
 
 #include "abi/iommufd.h"
 #include "abi/vfio.h"
+#include "shim/dirty.h"
 #include "shim/iommufd.h"
 #include "util/usermem.h"
 
@@ -66,6 +67,7 @@ void iommufd_remove(struct iommufd *f, struct iommufd_object *obj)
 	*at = obj->next;
 	if (f->compat == obj)
 		f->compat = NULL;
+	dirty_free(obj->dirty);
 	if (obj->ioas) {
 		obj->ioas->space->tables--;
 		obj->ioas->users--;
@@ -173,6 +175,7 @@ void iommufd_detach(struct vfio_object *iommufd, struct vfio_object *device)
 	if (!hwpt)
 		return;
 	shim_space_detach(hwpt->ioas->space, device->mount);
+	dirty_follow(device->mount, NULL);
 	hwpt->users--;
 	put_tables(iommufd->iommufd, hwpt);
 	device->hwpt = NULL;
@@ -202,6 +205,7 @@ static void use_tables(struct iommufd *f, struct vfio_object *device, struct iom
 	hwpt->users++;
 	device->hwpt = hwpt;
 	device->attached = hwpt->ioas->space;
+	dirty_follow(device->mount, hwpt->dirty);
 	if (old) {
 		old->users--;
 		put_tables(f, old);

@@ -25,6 +25,7 @@ enum iommufd_type {
  * @space: of an address space
  * @ioas: of page tables: the address space
  * @automatic: of page tables: they go with their last device
+ * @dirty: of page tables: what devices write, or NULL where that is not told
  */
 struct iommufd_object {
 	enum iommufd_type type;
@@ -33,6 +34,7 @@ struct iommufd_object {
 	struct shim_space *space;
 	struct iommufd_object *ioas;
 	bool automatic;
+	struct shim_dirty *dirty;
 	struct iommufd_object *next;
 };
 

@@ -16,6 +16,7 @@
 #include "shim/env.h"
 
 struct shim_bells;
+struct shim_dirty;
 
 /** enum shim_node - what a path stands for */
 enum shim_node {
@@ -59,6 +60,7 @@ enum shim_sysfs {
  * @served: this process serves the device
  * @used: there were fds of @memfd when somebody looked
  * @bells: SHIM_CDEV: eventfds that write to registers, or NULL
+ * @account: SHIM_CDEV: where it is kept what the device writes, or NULL; guarded by dirty.c
  * @touched: SHIM_CDEV: sysfs may have changed what a driver finds
  * @image: SHIM_SYSFS: what is in @memfd, or NULL
  * @enabled: SHIM_SYSFS: the ROM can be read
@@ -83,6 +85,7 @@ struct shim_mount {
 	bool served;
 	bool used;
 	struct shim_bells *bells;
+	struct shim_dirty *account;
 	bool touched;
 	uint8_t *image;
 	bool enabled;

@@ -7,6 +7,7 @@
 #include "device/process.h"
 #include "shim/backing.h"
 #include "shim/core.h"
+#include "shim/dirty.h"
 #include "shim/space.h"
 #include "shim/way.h"
 
@@ -401,9 +402,21 @@ uint64_t shim_space_unmap(struct shim_space *s, uint64_t first, uint64_t last)
 			device_unmap(s->devices[i], map);
 		dfd_iovamap_remove(&s->maps, &map->range);
 		bytes += map->range.last - map->range.start + 1;
+		dirty_unmapped(s, map->range.start, map->range.last);
 		free_map(map);
 	}
 	return bytes;
+}
+
+bool shim_space_covers(const struct shim_space *s, uint64_t first, uint64_t last)
+{
+	const struct space_map *map = first_map(s, first);
+
+	while (map && map->range.start <= first && map->range.last < last) {
+		first = map->range.last + 1;
+		map = first_map(s, first);
+	}
+	return map && map->range.start <= first;
 }
 
 void shim_space_free(struct shim_space *s)

@@ -45,6 +45,7 @@ struct space_map {
  * @small_pages: of an iommufd: maps may be cut
  * @allowed: of an iommufd: where places are chosen, in order
  * @dirty_tracking: of a container: it is asked what was written
+ * @accounts: of an iommufd: what was written, for page tables that tell it
  */
 struct shim_space {
 	struct dfd_iovamap maps;
@@ -56,6 +57,7 @@ struct shim_space {
 	struct dfd_iova *allowed;
 	uint32_t num_allowed;
 	bool dirty_tracking;
+	struct shim_dirty *accounts;
 };
 
 /** shim_space_usable() - Return: how many ranges can be mapped, and the ranges in @list */
@@ -105,6 +107,9 @@ uint64_t shim_space_unmap(struct shim_space *s, uint64_t first, uint64_t last);
 
 /** shim_space_free() - without devices */
 void shim_space_free(struct shim_space *s);
+
+/** shim_space_covers() - Return: true when all of @first to @last is mapped */
+bool shim_space_covers(const struct shim_space *s, uint64_t first, uint64_t last);
 
 /** shim_space_in_ranges() - Return: true when @first to @last can be translated */
 bool shim_space_in_ranges(uint64_t first, uint64_t last);
