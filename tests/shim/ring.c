@@ -40,7 +40,6 @@
 #define KILLS	  100
 
 static int failures;
-static const char *edu;
 
 #define CHECK(condition)                                                                           \
 	do {                                                                                       \
@@ -403,8 +402,8 @@ int main(int argc, char **argv)
 	const bool without = argc > 2;
 	int fd;
 
-	edu = argc > 1 ? argv[1] : "";
-	fd = open(edu, O_RDWR);
+	closefrom(3);
+	fd = open(argc > 1 ? argv[1] : "", O_RDWR);
 	CHECK(fd >= 0 && get(fd, ID) == EDU_ID);
 	CHECK(!find_ring() == without);
 	widths(fd);
