@@ -10,7 +10,8 @@
  * Where the supervisor sleeps it is woken by a byte in the socket, which otherwise only tells
  * whether there still is a supervisor. The program may have closed it. A supervisor that sees that,
  * or finds something wrong, ends the connection and says so in the ring (`look`), and what is in
- * there unanswered is not done. With one that was killed nobody knows.
+ * there unanswered is not done. With one that was killed nobody knows whether it was, and without
+ * the socket not even that it was killed.
  *
  * System calls are as they are: those of libc are points where a thread may be cancelled, and the
  * functions that map memory take locks of their own.
@@ -28,6 +29,8 @@
 
 /* The futex cannot tell that the supervisor has gone, so the socket is asked that often. */
 #define SLICE_MS 10
+/* Where the program has closed the socket, the supervisor has so long to see it: 10 s. */
+#define LAST_SLICE 1000u
 
 #define PAGE 4096u
 
@@ -89,12 +92,13 @@ static void wake_supervisor(const struct client_socket *s)
 	(void)!NEXT(syscall)(SYS_sendto, s->fd, &any, sizeof(any), MSG_NOSIGNAL, NULL, 0);
 }
 
-static bool hung_up(const struct client_socket *s)
+static bool hung_up(const struct client_socket *s, unsigned int slice)
 {
 	char any;
 
-	return !client_socket_there(s) ||
-	       NEXT(syscall)(SYS_recvfrom, s->fd, &any, sizeof(any), MSG_PEEK | MSG_DONTWAIT, NULL,
+	if (!client_socket_there(s))
+		return slice == LAST_SLICE;
+	return NEXT(syscall)(SYS_recvfrom, s->fd, &any, sizeof(any), MSG_PEEK | MSG_DONTWAIT, NULL,
 			     NULL) >= 0 ||
 	       errno != EAGAIN;
 }
@@ -112,6 +116,7 @@ int client_ring_exchange(struct client_ring *cr, const struct client_socket *s, 
 			 struct ring_request *q, struct ring_response *a)
 {
 	struct ring *r = &cr->ring;
+	unsigned int slice = 0;
 	bool slept;
 	int ret;
 
@@ -122,7 +127,7 @@ int client_ring_exchange(struct client_ring *cr, const struct client_socket *s, 
 		return -EAGAIN;
 	if (ring_publish(r, q, writes ? q->access.count : 0) && (slept || client_socket_there(s)))
 		wake_supervisor(s);
-	while (!(ret = ring_spin(r, a)) && !ring_must_look(r) && !hung_up(s))
+	while (!(ret = ring_spin(r, a)) && !ring_must_look(r) && !hung_up(s, slice++))
 		ring_wait(r, SLICE_MS);
 	if (!ret)
 		ret = last_look(r, a);
