@@ -186,12 +186,13 @@ static int write_table(const struct run *run, const struct shim_mount *m)
 {
 	char path[PATH_MAX];
 	int fd = -1, ret = table_file(run, m->path, path);
+	off_t from = 0;
 	struct stat st;
 
 	if (!ret)
 		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
 	if (!ret && (fd < 0 || fstat(m->memfd, &st) ||
-		     sendfile(fd, m->memfd, &(off_t){ 0 }, (size_t)st.st_size) != st.st_size))
+		     sendfile(fd, m->memfd, &from, (size_t)st.st_size) != st.st_size))
 		ret = -errno;
 	if (fd >= 0)
 		close(fd);
@@ -214,6 +215,24 @@ static int open_path(const struct run *run, const char *path)
 	return 0;
 }
 
+/* Whose calls are notified finds registers behind files of sysfs that it opens to write. */
+static int note_registers(const struct run *run, const struct shim_mount *device)
+{
+	char path[PATH_MAX + SHIM_MAX_PATH];
+	const struct shim_mount *m;
+	int ret = 0;
+
+	for (uint32_t i = 0; !ret && (m = shim_mount_file(i)); i++) {
+		if (m->device != device)
+			continue;
+		snprintf(path, sizeof(path), "%s%s", run->view, m->path);
+		ret = notify_stands_for(path, m->path);
+		if (ret == -ENOENT)
+			ret = 0; /* not every function has all of them */
+	}
+	return ret ? tool_fail(TOOL_FAILED, "%s: %s", device->name, strerror(-ret)) : 0;
+}
+
 /* The same for those behind VFIO, and what the program sees of them in sysfs. */
 static int open_function(const struct run *run, unsigned int i)
 {
@@ -231,6 +250,8 @@ static int open_function(const struct run *run, unsigned int i)
 				m->address);
 	if (!ret)
 		ret = view_add(run->view, m->name, i, m->device->index, m->dev);
+	if (!ret && run->notified)
+		ret = note_registers(run, m);
 	if (ret || !run->verbose)
 		return ret;
 	tool_say("%s is %s, %s and %s", m->name, m->address, m->device->path, m->path);

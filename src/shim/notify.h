@@ -38,9 +38,9 @@ int notify_start(void);
 int notify_enter(void);
 
 /**
- * notify_stands_for() - a file shows the table of a device to those who only read
+ * notify_stands_for() - a file shows a device, or registers in sysfs, to those who only read
  * @file: its path
- * @path: of the device
+ * @path: where the program finds that
  *
  * Return: 0 or a negative errno.
  */

@@ -26,12 +26,14 @@
 /* In place of an offset: at the file position. */
 #define POSITION ((off_t)-1)
 
-/** struct stand - a file that shows the table of a device to who only reads */
+/** struct stand - a file in the mount namespace of the program, in place of a device or of
+ * registers
+ */
 static struct stand {
 	dev_t dev;
 	ino_t ino;
 	struct shim_mount *mount;
-} stands[SHIM_MAX_MOUNTS];
+} stands[SHIM_MAX_MOUNTS + SHIM_MAX_DEVICES * SHIM_NUM_SYSFS];
 static unsigned int num_stands;
 
 /** struct target - what a call is on; @fd is ours */
@@ -46,10 +48,25 @@ int notify_stands_for(const char *file, const char *path)
 	struct shim_mount *m = shim_mount_path(path);
 	struct stat st;
 
-	if (!m || num_stands == SHIM_MAX_MOUNTS || stat(file, &st))
+	if (!m || num_stands == sizeof(stands) / sizeof(*stands))
 		return -EINVAL;
+	if (stat(file, &st))
+		return -errno;
 	stands[num_stands++] = (struct stand){ st.st_dev, st.st_ino, m };
 	return 0;
+}
+
+static struct shim_mount *stood_for(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return NULL;
+	for (unsigned int i = 0; i < num_stands; i++) {
+		if (stands[i].dev == st.st_dev && stands[i].ino == st.st_ino)
+			return stands[i].mount;
+	}
+	return NULL;
 }
 
 /* ---- openings ---- */
@@ -73,9 +90,8 @@ static bool copy_path(uint64_t user, char out[PATH_MAX])
 	return false;
 }
 
-static bool is_named(const char *path)
+static bool is_named(const char *base)
 {
-	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
 	const struct shim_mount *m;
 
 	for (uint32_t i = 1; (m = shim_mount_number(i)); i++) {
@@ -86,31 +102,59 @@ static bool is_named(const char *path)
 }
 
 /* Where a path starts: a directory of the caller. */
-static bool start_of(const char *path, int dirfd, char out[PATH_MAX])
+static void start_of(const char *path, int dirfd, char link[48])
 {
-	char link[48];
+	if (path[0] == '/')
+		snprintf(link, 48, "/proc/%d/root", (int)dfd_user_pid());
+	else if (dirfd == AT_FDCWD)
+		snprintf(link, 48, "/proc/%d/cwd", (int)dfd_user_pid());
+	else
+		snprintf(link, 48, "/proc/%d/fd/%d", (int)dfd_user_pid(), dirfd);
+}
+
+/* Devices are found by the text of their paths, as by the library. */
+static struct shim_mount *by_text(int dirfd, const char *path)
+{
+	char link[48], start[PATH_MAX], whole[SHIM_MAX_PATH];
 	ssize_t n;
 
-	if (path[0] == '/')
-		snprintf(link, sizeof(link), "/proc/%d/root", (int)dfd_user_pid());
-	else if (dirfd == AT_FDCWD)
-		snprintf(link, sizeof(link), "/proc/%d/cwd", (int)dfd_user_pid());
-	else
-		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)dfd_user_pid(), dirfd);
-	n = readlink(link, out, PATH_MAX - 1);
-	out[n > 0 ? n : 0] = '\0';
-	return n > 0;
+	start_of(path, dirfd, link);
+	n = readlink(link, start, sizeof(start) - 1);
+	start[n > 0 ? n : 0] = '\0';
+	if (n <= 0 || !shim_path_absolute(start, path + strspn(path, "/"), whole, sizeof(whole)))
+		return NULL;
+	return shim_mount_path(whole);
+}
+
+/* Files of sysfs by the files in their place, because links lead to them in many ways. */
+static struct shim_mount *by_file(int dirfd, const char *path)
+{
+	char link[48], whole[PATH_MAX + 48];
+	struct shim_mount *m;
+	int fd;
+
+	start_of(path, dirfd, link);
+	snprintf(whole, sizeof(whole), "%s/%s", link, path);
+	fd = open(whole, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	m = stood_for(fd);
+	close(fd);
+	return m;
 }
 
 static struct shim_mount *find_mount(int dirfd, uint64_t user)
 {
-	char path[PATH_MAX], start[PATH_MAX], whole[SHIM_MAX_PATH];
+	const char *slash, *base;
+	char path[PATH_MAX];
 
-	if (!copy_path(user, path) || !is_named(path) || !start_of(path, dirfd, start))
+	if (!copy_path(user, path))
 		return NULL;
-	if (!shim_path_absolute(start, path + strspn(path, "/"), whole, sizeof(whole)))
-		return NULL;
-	return shim_mount_path(whole);
+	slash = strrchr(path, '/');
+	base = slash ? slash + 1 : path;
+	if (shim_mount_file(0) && shim_sysfs_name(base) < SHIM_NUM_SYSFS)
+		return by_file(dirfd, path);
+	return is_named(base) ? by_text(dirfd, path) : NULL;
 }
 
 static void do_open(int dirfd, uint64_t path, uint64_t flags, struct notify_answer *a)
@@ -257,17 +301,12 @@ static void duplicate(const struct target *t, uint64_t lowest, bool cloexec,
 	a->cloexec = cloexec;
 }
 
-static struct shim_mount *stood_for(int fd)
+/* What only reads a file of sysfs reads that. */
+static struct shim_mount *shown_by(int fd)
 {
-	struct stat st;
+	struct shim_mount *m = stood_for(fd);
 
-	if (fstat(fd, &st))
-		return NULL;
-	for (unsigned int i = 0; i < num_stands; i++) {
-		if (stands[i].dev == st.st_dev && stands[i].ino == st.st_ino)
-			return stands[i].mount;
-	}
-	return NULL;
+	return m && m->node == SHIM_DEVICE ? m : NULL;
 }
 
 static bool find_target(int number, struct target *t)
@@ -276,7 +315,7 @@ static bool find_target(int number, struct target *t)
 	if (t->fd < 0)
 		return false;
 	t->inode = shim_memfd_inode(t->fd);
-	t->mount = t->inode ? core_mount(t->inode) : stood_for(t->fd);
+	t->mount = t->inode ? core_mount(t->inode) : shown_by(t->fd);
 	if (t->mount && !t->inode)
 		t->inode = t->mount->inode;
 	if (t->mount)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A statically linked program on model:edu: what the kernel notifies of, and what it leaves alone.
- * usage: notified PATH
+ * usage: notified PATH [FUNCTION]
  */
 #include <dirent.h>
 #include <err.h>
@@ -216,6 +216,35 @@ static void interrupts(void)
 	close(fd);
 }
 
+/* ---- files of sysfs that are registers ---- */
+
+static void registers(const char *function)
+{
+	char dir[64], path_of_reset[80];
+	uint8_t line = 0x5a, was = 0, command = 6;
+	int config, reset, only;
+
+	snprintf(dir, sizeof(dir), "/sys/bus/pci/devices/%s", function);
+	snprintf(path_of_reset, sizeof(path_of_reset), "%s/reset", dir);
+	CHECK(!chdir(dir));
+	config = open("config", O_RDWR);
+	reset = open(path_of_reset, O_WRONLY);
+	only = open("config", O_RDONLY);
+	CHECK(config >= LOW && reset >= LOW && only >= 0 && only < LOW);
+	if (failed)
+		return; /* they may be the machine's */
+	CHECK(pread(only, &was, 1, 0x3c) == 1 && was != line);
+	CHECK(pwrite(config, &line, 1, 0x3c) == 1 && lseek(config, 0x3c, SEEK_SET) == 0x3c);
+	CHECK(read(config, &was, 1) == 1 && was == line && lseek(config, 0, SEEK_CUR) == 0x3d);
+	CHECK(pwrite(config, &command, 1, 4) == 1 && write(reset, "1", 1) == 1);
+	CHECK(pread(config, &command, 1, 4) == 1 && command != 6);
+	FAILS(open("reset", O_RDWR), EACCES);
+	close(config);
+	close(reset);
+	close(only);
+	CHECK(!chdir("/"));
+}
+
 /* ---- duplicates, and those who only read ---- */
 
 static void duplicates(void)
@@ -365,7 +394,7 @@ static void processes(void)
 	snprintf(number, sizeof(number), "%d", fd);
 	child = vfork();
 	if (!child) {
-		execl(self, self, path, number, NULL);
+		execl(self, self, path, "", number, NULL);
 		_exit(1);
 	}
 	CHECK(ended_well(child));
@@ -373,7 +402,7 @@ static void processes(void)
 	CHECK(!fcntl(fd, F_SETFD, FD_CLOEXEC));
 	child = fork();
 	if (!child) {
-		execl(self, self, path, number, NULL);
+		execl(self, self, path, "", number, NULL);
 		_exit(1);
 	}
 	CHECK(!ended_well(child));
@@ -397,13 +426,15 @@ int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
 	path = argv[1];
-	if (argc == 3) /* executed by processes() */
-		return get(atoi(argv[2]), LIVENESS) != ~0x4321u;
+	if (argc == 4) /* executed by processes() */
+		return get(atoi(argv[3]), LIVENESS) != ~0x4321u;
 	openings();
 	positions();
 	pointers();
 	mapping();
 	interrupts();
+	if (argc == 3)
+		registers(argv[2]);
 	duplicates();
 	reading();
 	others();
