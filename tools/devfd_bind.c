@@ -89,6 +89,8 @@ static int parse(const struct move *m, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (c == 'n')
 			options.dry_run = true;
+		else if (c == OPT_ROOT && !*optarg)
+			return tool_fail(TOOL_USAGE, "--root=: names no directory");
 		else if (c == OPT_ROOT)
 			options.root = optarg;
 		else if (c == 'f' && m->force)

@@ -284,6 +284,8 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+static int lost; /* why standard output has taken no more, an errno */
+
 /* Return: bytes; 0 at the end of @from or when @to takes no more, -1 when there is nothing now. */
 static ssize_t copy(int from, int to)
 {
@@ -295,8 +297,11 @@ static ssize_t copy(int from, int to)
 	while (done < n) {
 		ssize_t m = write(to, piece + done, (size_t)(n - done));
 
-		if (m < 0 && errno != EINTR)
+		if (m < 0 && errno != EINTR) {
+			if (to == STDOUT_FILENO)
+				lost = errno;
 			return 0;
+		}
 		done += m > 0 ? m : 0;
 	}
 	return n;
@@ -418,6 +423,9 @@ static int wait_for(const struct uml *uml, struct guest *g)
 	waitpid(g->pid, &status, 0);
 	if (raw)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+	/* A reader that has gone has seen what it wanted. */
+	if (lost && lost != EPIPE)
+		return tool_fail(TOOL_FAILED, "standard output: %s", strerror(lost));
 	if (over)
 		return verdict(uml, g);
 	if (stopped)

@@ -59,11 +59,15 @@ struct view {
 
 const char *view_name(const char *text, char out[16])
 {
-	unsigned int domain, bus, device, function;
+	unsigned int domain, bus = 0, device = 0, function = 0;
 	int end = -1;
 
-	if (sscanf(text, "%4x:%2x:%2x.%1x%n", &domain, &bus, &device, &function, &end) != 4 ||
-	    end < 0 || text[end] || device > 0x1f || function > 7)
+	if (sscanf(text, "%4x:%2x:%2x.%1x%n", &domain, &bus, &device, &function, &end) != 4) {
+		domain = 0;
+		end = -1;
+		sscanf(text, "%2x:%2x.%1x%n", &bus, &device, &function, &end);
+	}
+	if (end < 0 || text[end] || device > 0x1f || function > 7)
 		return NULL;
 	snprintf(out, 16, "%04x:%02x:%02x.%x", domain, bus, device, function);
 	return out;

@@ -69,11 +69,12 @@ static int print_view(struct show *s, const char *address, const struct dfd_view
 	return ret ? TOOL_FAILED : TOOL_OK;
 }
 
-static void print_not_opened(const struct show *s, const char *address)
+static void print_not_opened(const struct show *s, const char *address, bool resettable)
 {
 	if (!s->opt.verbose)
 		dfd_print_place(stdout, &s->origin, lsvfio_function(address));
-	puts("  <not opened>  the rest needs --open, which resets it");
+	printf("  <not opened>  the rest needs --open%s; --check says whether that works\n",
+	       resettable ? ", which resets it" : "");
 }
 
 static int list_device(struct show *s, const char *address, struct dfd_device *dev)
@@ -92,7 +93,7 @@ static int list_device(struct show *s, const char *address, struct dfd_device *d
 	if (!status)
 		status = lsvfio_more(&s->origin, address, dev, s->opt.verbose);
 	if (!status && lsvfio_looked_at(address))
-		print_not_opened(s, address);
+		print_not_opened(s, address, dfd_desc_flags(view.desc) & DFD_DEVICE_RESET);
 	return status;
 }
 
@@ -208,6 +209,8 @@ static int show_all(struct show *s, char **addresses)
 
 static int none(const struct show *s, const char *where, int ret, const char *what)
 {
+	if (ferror(stdout)) /* which is said in the end */
+		return TOOL_FAILED;
 	if (s->origin.dump)
 		return tool_fail(TOOL_FAILED, "%s: %s", s->opt.file, what);
 	return tool_fail(TOOL_FAILED, "%s%s: %s", s->opt.root ? s->opt.root : "", where,
@@ -231,7 +234,10 @@ static int show_groups(const struct show *s)
 {
 	int ret = dfd_print_groups(stdout, &s->origin, s->opt.json);
 
-	return ret > 0 ? TOOL_OK : none(s, "/sys/kernel/iommu_groups", ret, "holds no IOMMU group");
+	return ret > 0 ? TOOL_OK
+		       : none(s, "/sys/kernel/iommu_groups", ret,
+			      "holds no IOMMU group; lsvfio --check ADDRESS says what a device "
+			      "needs");
 }
 
 /* ---- a dump ---- */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lsvfio.h"
@@ -68,8 +69,21 @@ static int put_directory(struct lsvfio_address *out, const char *given, bool ope
 	return TOOL_OK;
 }
 
+/* The name of a file alone: there are several kinds of them. */
+static int refuse_file(const char *given, const struct stat *st)
+{
+	if (S_ISSOCK(st->st_mode))
+		return tool_fail(TOOL_FAILED, "%s: is a socket; write user:%s", given, given);
+	return tool_fail(TOOL_FAILED,
+			 "%s: is a file; write file:%s for a saved table, dtb:%s#/PATH for a "
+			 "device tree, or -F %s for what -J has printed",
+			 given, given, given, given);
+}
+
 int lsvfio_address(const char *given, bool open, struct lsvfio_address *out)
 {
+	struct stat st;
+
 	*out = (struct lsvfio_address){ 0 };
 	if (is_function(given))
 		put_function(out, given, open);
@@ -86,6 +100,9 @@ int lsvfio_address(const char *given, bool open, struct lsvfio_address *out)
 				 given);
 	else if (starts(given, "vfio-user:"))
 		put(out, "user:", given + strlen("vfio-user:"));
+	else if (!strchr(given, ':') && !stat(given, &st) &&
+		 (S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode)))
+		return refuse_file(given, &st);
 	else
 		put(out, "", given);
 	return TOOL_OK;

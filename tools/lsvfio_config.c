@@ -46,9 +46,9 @@ int lsvfio_dump(const char *address, struct dfd_device *dev, unsigned int level)
 
 	if (n < 0)
 		return TOOL_FAILED;
-	/* Whoever reads that back wants the name of a function. */
+	/* Whoever reads that back wants the name of a function, and a space behind it. */
 	if (bdf)
-		printf("%s\n", bdf);
+		printf("%s %s\n", bdf, address);
 	else
 		printf("00:%02x.0 %s\n", devices++ & 0x1f, address);
 	print_rows(bytes, (size_t)n, "");

@@ -1,17 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tool.h"
 
 static const char *tool_name = "devfd";
 
+/*
+ * A file that is opened takes the lowest free number, and a disk image that is number 1 would be
+ * printed into. Whoever is executed finds these closed, as they were.
+ */
+static void hold_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 void tool_start(const char *name)
 {
+	hold_standard_files();
 	tool_name = name;
 	opterr = 0;
 }
@@ -31,7 +49,7 @@ static void print_plain(const unsigned char *s)
 
 static void say(const char *fmt, va_list args)
 {
-	char text[2048];
+	char text[8192]; /* a path and what is to be said of it */
 
 	vsnprintf(text, sizeof(text), fmt, args);
 	fflush(stdout); /* in the order of events where both go to one terminal */
@@ -79,13 +97,19 @@ int tool_version(void)
 	return TOOL_OK;
 }
 
+/* What was refused earlier is refused again, and says why. */
+static int why_lost(void)
+{
+	return write(STDOUT_FILENO, "\n", 1) < 0 ? errno : EIO;
+}
+
 int tool_end(int status)
 {
-	int lost = ferror(stdout);
+	int lost = ferror(stdout) ? why_lost() : 0;
 
-	errno = 0;
-	if (fclose(stdout) || lost)
-		return tool_fail(TOOL_FAILED, "standard output: %s",
-				 errno ? strerror(errno) : "could not be written");
+	if (fclose(stdout) && !lost)
+		lost = errno;
+	if (lost)
+		return tool_fail(TOOL_FAILED, "standard output: %s", strerror(lost));
 	return status;
 }

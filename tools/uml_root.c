@@ -141,6 +141,18 @@ static bool find(const char *name, char path[PATH_MAX])
 	return !access(path, X_OK);
 }
 
+static int refuse_program(const char *name)
+{
+	if (strchr(name, '/'))
+		return tool_fail(TOOL_FAILED,
+				 "--with %s: is no program that this user may execute; name one",
+				 name);
+	return tool_fail(TOOL_FAILED,
+			 "--with %s: no program of that name in $PATH; write ./%s for one that is "
+			 "here",
+			 name, name);
+}
+
 static int add_programs(struct packing *p, const struct uml_root *root)
 {
 	char path[PATH_MAX];
@@ -150,8 +162,7 @@ static int add_programs(struct packing *p, const struct uml_root *root)
 		ret = find(file_systems[i], path) ? copy_program(p, path) : 0;
 	for (unsigned int i = 0; !ret && i < root->num_programs; i++) {
 		if (!find(root->programs[i], path))
-			return tool_fail(TOOL_FAILED, "--with %s: program not found",
-					 root->programs[i]);
+			return refuse_program(root->programs[i]);
 		ret = copy_program(p, path);
 	}
 	return ret;

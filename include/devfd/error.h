@@ -29,7 +29,7 @@ struct dfd_error {
  * dfd_error_set() - fill an error object (for implementers)
  * @err: where to store, or NULL
  * @code: a negative errno
- * @fmt: printf format of the sentence; longer than @text is cut
+ * @fmt: printf format of the sentence; longer than @text is cut in its middle
  *
  * Return: @code, so that `return dfd_error_set(err, -EINVAL, ...)` reads well.
  */

@@ -481,9 +481,10 @@ static int explain(const char *path, int ret, struct dfd_error *err)
 	const char *option = ret == -ENOENT || ret == -ENAMETOOLONG ? unknown_option(path) : NULL;
 
 	if (option)
-		return dfd_error_set(err, -EINVAL,
-				     "user:%.*s: has no option \"%s\"; it has: ring=off, poll",
-				     (int)(option - path) - 1, path, option);
+		return dfd_error_set(
+			err, -EINVAL,
+			"user:%.*s: has no option \"%s\"; it has: ring=off, twin=off, poll",
+			(int)(option - path) - 1, path, option);
 	switch (ret) {
 	case -ENOENT:
 	case -ECONNREFUSED:
