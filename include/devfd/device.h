@@ -127,6 +127,20 @@ struct dfd_irq_set {
  */
 int dfd_set_irqs(struct dfd_device *dev, const struct dfd_irq_set *set);
 
+/* What dfd_irq_flags() tells, as VFIO_DEVICE_GET_IRQ_INFO does. */
+#define DFD_IRQ_HAS_EVENTFD UINT32_C(1)
+#define DFD_IRQ_HAS_MASK    UINT32_C(2)
+#define DFD_IRQ_AUTOMASKS   UINT32_C(4)
+#define DFD_IRQ_NORESIZE    UINT32_C(8) /* the number of vectors stays while it is enabled */
+
+/**
+ * dfd_irq_flags() - what the kernel's VFIO can do with an interrupt of its device
+ * @flags: receives DFD_IRQ_HAS_EVENTFD and so on
+ *
+ * Return: 0; -EOPNOTSUPP for a device that is not the kernel's; what the kernel says.
+ */
+int dfd_irq_flags(struct dfd_device *dev, uint32_t index, uint32_t *flags);
+
 /**
  * dfd_irq_enable() - route the first @count vectors of an index to eventfds of the library
  * @index: interrupt index (PCI: enum dfd_pci_irq)

@@ -167,6 +167,7 @@ enum dfd_known {
  * @vfio_pci: is the driver vfio-pci there?
  * @group: can groups be opened, /dev/vfio/vfio?
  * @cdev: are there device files, /dev/vfio/devices?
+ * @cdev_why: why not, or ""
  * @iommufd: is there /dev/iommu?
  * @noiommu: has the administrator switched on use without an IOMMU?
  * @memlock: bytes of memory that this process may lock, UINT64_MAX: without limit
@@ -178,6 +179,7 @@ struct dfd_machine {
 	bool vfio_pci;
 	bool group;
 	bool cdev;
+	char cdev_why[56];
 	bool iommufd;
 	bool noiommu;
 	uint64_t memlock;

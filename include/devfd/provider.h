@@ -96,6 +96,8 @@ struct dfd_device_ops {
 	int (*plane)(struct dfd_device *dev, enum dfd_plane_way way,
 		     const enum dfd_plane_kind *kind, struct dfd_plane *out);
 	int (*plane_dmabuf)(struct dfd_device *dev, uint32_t where);
+	/** Kernel devices: as dfd_irq_flags(). */
+	int (*irq_flags)(struct dfd_device *dev, uint32_t index, uint32_t *flags);
 };
 
 /**

@@ -108,6 +108,18 @@ static int new_wait(uint32_t index, uint32_t count, struct irq_wait **out)
 	return 0;
 }
 
+int dfd_irq_flags(struct dfd_device *dev, uint32_t index, uint32_t *flags)
+{
+	int ret;
+
+	if (!DEVICE_HAS(dev, irq_flags))
+		return -EOPNOTSUPP;
+	device_enter(dev);
+	ret = dev->ops->irq_flags(dev, index, flags);
+	device_leave(dev);
+	return ret;
+}
+
 int dfd_irq_enable(struct dfd_device *dev, uint32_t index, uint32_t count)
 {
 	struct dfd_irq_set set = {

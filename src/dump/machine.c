@@ -71,6 +71,7 @@ void dump_read_found(struct reader *r, json_object *object, struct dfd_found *ou
 void dump_read_machine(struct reader *r, json_object *object, struct dfd_machine *out)
 {
 	const char *iommu = reader_str(r, object, "iommu");
+	const char *why = reader_str(r, object, "cdev_why");
 	uint64_t groups = 0;
 
 	reader_num(r, object, "groups", UINT32_MAX, &groups);
@@ -84,6 +85,7 @@ void dump_read_machine(struct reader *r, json_object *object, struct dfd_machine
 		.memlock = UINT64_MAX,
 	};
 	snprintf(out->iommu, sizeof(out->iommu), "%s", iommu ? iommu : "");
+	snprintf(out->cdev_why, sizeof(out->cdev_why), "%s", why ? why : "");
 	if (json_object_object_get_ex(object, "interrupt_remapping", NULL))
 		out->remapping = reader_bool(r, object, "interrupt_remapping") ? DFD_YES : DFD_NO;
 	reader_num(r, object, "memlock", UINT64_MAX, &out->memlock);

@@ -31,6 +31,9 @@ int explain_only_noiommu(const struct kernel_target *t, struct dfd_error *err);
 /** explain_noiommu_off() - the kernel does not allow use without an IOMMU. Return: -EOPNOTSUPP */
 int explain_noiommu_off(const struct kernel_target *t, struct dfd_error *err);
 
+/** machine_why_no_cdev() - Return: why there are no files in /dev/vfio/devices, in machine.c */
+const char *machine_why_no_cdev(const char *root);
+
 /** explain_no_cdev() - the device has no file of its own. Return: -EOPNOTSUPP */
 int explain_no_cdev(const struct kernel_target *t, struct dfd_error *err);
 

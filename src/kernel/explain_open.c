@@ -200,11 +200,10 @@ int explain_device(const struct kernel_target *t, int ret, struct dfd_error *err
 
 int explain_no_cdev(const struct kernel_target *t, struct dfd_error *err)
 {
-	return dfd_error_set(err, -EOPNOTSUPP,
-			     "%s: has no file in /dev/vfio/devices: this kernel was built without "
-			     "VFIO_DEVICE_CDEV, or, in a container, the file is not in it; "
-			     "?via=group works everywhere",
-			     t->address);
+	return dfd_error_set(
+		err, -EOPNOTSUPP,
+		"%s: has no file in /dev/vfio/devices: %s; ?via=group works everywhere", t->address,
+		machine_why_no_cdev(t->env->root));
 }
 
 int explain_cdev(const struct kernel_target *t, const char *file, int ret, struct dfd_error *err)

@@ -12,6 +12,12 @@
 
 #include "abi/vfio.h"
 #include "kernel/irqs.h"
+
+_Static_assert(DFD_IRQ_HAS_EVENTFD == VFIO_IRQ_INFO_EVENTFD &&
+		       DFD_IRQ_HAS_MASK == VFIO_IRQ_INFO_MASKABLE &&
+		       DFD_IRQ_AUTOMASKS == VFIO_IRQ_INFO_AUTOMASKED &&
+		       DFD_IRQ_NORESIZE == VFIO_IRQ_INFO_NORESIZE,
+	       "told as they come");
 #include "util/eventfd.h"
 
 #define ROUTE (DFD_IRQ_DATA_EVENTFD | DFD_IRQ_ACTION_TRIGGER)
@@ -40,12 +46,21 @@ static int send(const struct kernel_calls *calls, int fd, const struct dfd_irq_s
 	return calls->ioctl(fd, VFIO_DEVICE_SET_IRQS, &arg);
 }
 
-static bool keeps_size(const struct kernel_calls *calls, int fd, uint32_t index)
+int irqs_flags(const struct kernel_calls *calls, int fd, uint32_t index, uint32_t *flags)
 {
 	struct vfio_irq_info info = { .argsz = sizeof(info), .index = index };
+	int ret = calls->ioctl(fd, VFIO_DEVICE_GET_IRQ_INFO, &info);
 
-	return !calls->ioctl(fd, VFIO_DEVICE_GET_IRQ_INFO, &info) &&
-	       (info.flags & VFIO_IRQ_INFO_NORESIZE);
+	if (!ret)
+		*flags = info.flags;
+	return ret;
+}
+
+static bool keeps_size(const struct kernel_calls *calls, int fd, uint32_t index)
+{
+	uint32_t flags;
+
+	return !irqs_flags(calls, fd, index, &flags) && (flags & DFD_IRQ_NORESIZE);
 }
 
 static bool all_eventfds(const struct dfd_irq_set *set)

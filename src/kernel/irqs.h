@@ -18,6 +18,9 @@
 int irqs_set(const struct kernel_calls *calls, int fd, const struct dfd_irq_set *set,
 	     struct dfd_error *why);
 
+/** irqs_flags() - as dfd_irq_flags() */
+int irqs_flags(const struct kernel_calls *calls, int fd, uint32_t index, uint32_t *flags);
+
 /**
  * irqs_forget_mask() - let an interrupt of a platform device that was switched off start unmasked
  *

@@ -100,9 +100,13 @@ static void test_one_by_one(void **state)
 static void test_noresize(void **state)
 {
 	const int32_t eventfd0 = fds[0];
+	uint32_t flags;
 
 	(void)state;
 	fake.noresize = 1u << DFD_PCI_MSIX;
+	assert_int_equal(dfd_irq_flags(dev, DFD_PCI_MSIX, &flags), 0);
+	assert_int_equal(flags, DFD_IRQ_HAS_EVENTFD | DFD_IRQ_NORESIZE);
+	assert_int_equal(dfd_irq_flags(fake.model, DFD_PCI_MSIX, &flags), -EOPNOTSUPP);
 	assert_int_equal(route(0, 2), 0);
 	assert_int_equal(route(2, 1), -EINVAL);
 	assert_non_null(strstr(told, "route all of them, from 0 on, at once"));

@@ -10,6 +10,7 @@
 
 #include <devfd/enumerate.h>
 
+#include "kernel/explain.h"
 #include "kernel/limits.h"
 #include "kernel/root.h"
 #include "util/sysfs.h"
@@ -134,6 +135,41 @@ static bool noiommu(const char *root)
 	       text[0] == 'Y';
 }
 
+/* Is there a line with this name in /proc/devices? */
+static bool has_numbers(const char *root, const char *name)
+{
+	char path[PATH_MAX], *line = NULL;
+	bool found = false;
+	size_t room = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/proc/devices", root);
+	f = fopen(path, "re");
+	while (f && !found && getline(&line, &room, f) > 0) {
+		const char *word = line + strspn(line, " 0123456789");
+
+		found = !strncmp(word, name, strlen(name)) && word[strlen(name)] == '\n';
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/*
+ * The module takes its numbers when it is loaded, whether there are devices or not; the directory
+ * comes with the first of them.
+ */
+const char *machine_why_no_cdev(const char *root)
+{
+	if (has_numbers(root, "vfio-dev"))
+		return count_entries(root, "/sys/class/vfio-dev") ? "they are not in this container"
+								  : "no device is bound to VFIO";
+	return has_numbers(root, "vfio") || root_exists(root, "/sys/module/vfio")
+		       ? "kernel built without VFIO_DEVICE_CDEV"
+		       : "VFIO is not loaded";
+}
+
 void dfd_machine_get(const char *root, struct dfd_machine *out)
 {
 	root = root ? root : "";
@@ -145,6 +181,8 @@ void dfd_machine_get(const char *root, struct dfd_machine *out)
 	/* The file may be there without the module, to have it loaded. */
 	out->group = root_exists(root, "/dev/vfio/vfio") && root_exists(root, "/sys/module/vfio");
 	out->cdev = root_exists(root, "/dev/vfio/devices");
+	if (!out->cdev)
+		snprintf(out->cdev_why, sizeof(out->cdev_why), "%s", machine_why_no_cdev(root));
 	out->iommufd = root_exists(root, "/dev/iommu");
 	out->noiommu = noiommu(root);
 	memlock_limit(root, &out->memlock);

@@ -87,6 +87,13 @@ static int set_irqs(struct dfd_device *dev, const struct dfd_irq_set *set)
 	return ret;
 }
 
+static int irq_flags(struct dfd_device *dev, uint32_t index, uint32_t *flags)
+{
+	const struct vfio_device *p = dfd_device_priv(dev);
+
+	return irqs_flags(p->env.calls, p->link.device, index, flags);
+}
+
 /* ---- DMA ---- */
 
 static int dma_map(struct dfd_device *dev, struct dfd_dma_map *map)
@@ -238,6 +245,7 @@ static const struct dfd_device_ops vfio_ops = {
 	.dirty = dirty,
 	.plane = plane,
 	.plane_dmabuf = plane_dmabuf,
+	.irq_flags = irq_flags,
 };
 
 /* Whose memory cannot be mapped: without an IOMMU, or opened by somebody else. */
@@ -255,6 +263,7 @@ static const struct dfd_device_ops no_dma_ops = {
 	.hot_reset = vfio_hot_reset,
 	.plane = plane,
 	.plane_dmabuf = plane_dmabuf,
+	.irq_flags = irq_flags,
 };
 
 /* ---- opening ---- */

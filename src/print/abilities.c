@@ -12,6 +12,7 @@
 #include <devfd/reset.h>
 
 #include "print/plain.h"
+#include "print/roles.h"
 
 #define FEW_PAGES 4
 
@@ -40,6 +41,32 @@ static void print_feature(FILE *out, uint32_t number, uint32_t directions)
 					       : "",
 		directions == (DFD_FEATURE_GET | DFD_FEATURE_SET) ? ", " : "",
 		directions & DFD_FEATURE_SET ? "set" : "");
+}
+
+static char sign(uint32_t flags, uint32_t flag)
+{
+	return flags & flag ? '+' : '-';
+}
+
+static void print_irqs(FILE *out, struct dfd_device *dev)
+{
+	const struct dfd_desc *desc = dfd_device_desc(dev);
+	const char *label = "interrupts";
+	uint32_t count, flags;
+
+	for (uint32_t i = 0; i < dfd_desc_irq_limit(desc); i++) {
+		char buf[32];
+		const char *role = dfd_irq_role(buf, sizeof(buf), desc, i);
+
+		count = dfd_desc_vectors(desc, i);
+		if (!count || dfd_irq_flags(dev, i, &flags))
+			continue;
+		fprintf(out, "  %-12s%-6s %4" PRIu32 "  evfd%c mask%c auto%c noresize%c\n", label,
+			role ? role : "-", count, sign(flags, DFD_IRQ_HAS_EVENTFD),
+			sign(flags, DFD_IRQ_HAS_MASK), sign(flags, DFD_IRQ_AUTOMASKS),
+			sign(flags, DFD_IRQ_NORESIZE));
+		label = "";
+	}
 }
 
 static void print_hot_reset(FILE *out, struct dfd_device *dev)
@@ -158,6 +185,7 @@ int dfd_print_features(FILE *out, struct dfd_device *dev)
 
 int dfd_print_abilities(FILE *out, struct dfd_device *dev)
 {
+	print_irqs(out, dev);
 	print_planes(out, dev);
 	print_hot_reset(out, dev);
 	print_dma(out, dev);

@@ -54,8 +54,11 @@ void dfd_print_host(FILE *out, const struct dfd_origin *origin)
 	fputs("; ", out);
 	fprintf(out, "interrupt remapping %s; vfio-pci %s; ", known[machine.remapping],
 		machine.vfio_pci ? "loaded" : "not loaded");
-	fprintf(out, "interfaces: group %s, cdev %s, iommufd %s, noiommu %s; ",
-		yes_no(machine.group), machine.cdev ? "yes" : "no (/dev/vfio/devices missing)",
-		yes_no(machine.iommufd), machine.noiommu ? "on" : "off");
+	fprintf(out, "interfaces: group %s, cdev %s", yes_no(machine.group), yes_no(machine.cdev));
+	if (machine.cdev_why[0])
+		fprintf(out, " (/dev/vfio/devices missing: %s)",
+			dfd_plain(plain, sizeof(plain), machine.cdev_why));
+	fprintf(out, ", iommufd %s, noiommu %s; ", yes_no(machine.iommufd),
+		machine.noiommu ? "on" : "off");
 	print_memlock(out, machine.memlock);
 }

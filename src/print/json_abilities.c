@@ -31,6 +31,31 @@ static int put_feature(void *ctx, uint32_t number, uint32_t directions)
 	return 0;
 }
 
+static void put_irqs(struct dfd_put *put, json_object *object, struct dfd_device *dev)
+{
+	const struct dfd_desc *desc = dfd_device_desc(dev);
+	json_object *irqs = NULL;
+	uint32_t flags;
+
+	for (uint32_t i = 0; i < dfd_desc_irq_limit(desc); i++) {
+		json_object *irq;
+
+		if (!dfd_desc_vectors(desc, i) || dfd_irq_flags(dev, i, &flags))
+			continue;
+		if (!irqs)
+			irqs = json_object_new_array();
+		irq = json_object_new_object();
+		dfd_put_num(put, irq, "index", i);
+		dfd_put_bool(put, irq, "eventfd", flags & DFD_IRQ_HAS_EVENTFD);
+		dfd_put_bool(put, irq, "maskable", flags & DFD_IRQ_HAS_MASK);
+		dfd_put_bool(put, irq, "automasked", flags & DFD_IRQ_AUTOMASKS);
+		dfd_put_bool(put, irq, "noresize", flags & DFD_IRQ_NORESIZE);
+		dfd_put_item(put, irqs, irq);
+	}
+	if (irqs)
+		dfd_put(put, object, "irq_flags", irqs);
+}
+
 static void put_hot_reset(struct dfd_put *put, json_object *object, struct dfd_device *dev)
 {
 	json_object *reset, *devices;
@@ -99,6 +124,7 @@ void dfd_put_abilities(struct dfd_put *put, json_object *object, struct dfd_devi
 	dfd_feature_probe(dev, put_feature, &f);
 	if (f.array)
 		dfd_put(put, object, "features", f.array);
+	put_irqs(put, object, dev);
 	put_hot_reset(put, object, dev);
 	put_dma(put, object, dev);
 }

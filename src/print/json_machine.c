@@ -151,6 +151,8 @@ static json_object *machine(struct dfd_put *put, const struct dfd_machine *m)
 	dfd_put_bool(put, object, "vfio_pci", m->vfio_pci);
 	dfd_put_bool(put, object, "group", m->group);
 	dfd_put_bool(put, object, "cdev", m->cdev);
+	if (m->cdev_why[0])
+		dfd_put_str(put, object, "cdev_why", m->cdev_why);
 	dfd_put_bool(put, object, "iommufd", m->iommufd);
 	dfd_put_bool(put, object, "noiommu", m->noiommu);
 	if (m->memlock != UINT64_MAX)

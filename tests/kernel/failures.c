@@ -223,7 +223,12 @@ static void group(void)
 
 static void own_file(void)
 {
-	expect_open("01:00.0?via=cdev", "no file of its own");
+	tree_text("proc/devices", "Character devices:\n 10 misc\n511 vfio\n");
+	expect_open("01:00.0?via=cdev", "no file of its own: the kernel has none");
+	tree_text("proc/devices", "Character devices:\n511 vfio\n510 vfio-dev\n");
+	tree_text("sys/class/vfio-dev/vfio0", "");
+	expect_open("01:00.0?via=cdev", "no file of its own: it is elsewhere");
+	tree_remove("sys/class/vfio-dev/vfio0");
 	tree_text("dev/vfio/devices/vfio0", "");
 	tree_chmod("dev/vfio/devices/vfio0", 0600);
 	tree_text(FUNCTION "vfio-dev/vfio0/dev", "511:0\n");

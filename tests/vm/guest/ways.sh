@@ -66,6 +66,9 @@ msix() {
 	local way
 	for way in cdev group; do
 		check msix-$way vm-msix "pci:$nvme?via=$way"
+		check msix-flags-$way abilities "pci:$nvme?via=$way" \
+			"INTx      1  evfd+ mask+ auto+ noresize-" \
+			"MSI-X    65  evfd+ mask- auto- noresize-"
 	done
 }
 
