@@ -137,11 +137,14 @@ int look_token(struct look *l)
 			  driver[0] ? driver : "none");
 }
 
+/* A virtual function has all ones in place of its ids, but not behind them, in its command
+ * register. */
 static bool is_dead(int dir)
 {
 	int fd = openat(dir, "config", O_RDONLY | O_CLOEXEC);
-	uint32_t id = 0;
-	bool dead = fd >= 0 && pread(fd, &id, sizeof(id), 0) == sizeof(id) && id == UINT32_MAX;
+	uint64_t head = 0;
+	bool dead =
+		fd >= 0 && pread(fd, &head, sizeof(head), 0) == sizeof(head) && head == UINT64_MAX;
 
 	if (fd >= 0)
 		close(fd);

@@ -15,6 +15,7 @@ busy() {
 	check hold hold "pci:$edu?via=cdev" 0 --stubborn
 	refused busy "is bound to an iommufd already" edu "pci:$edu?via=cdev" 5
 	check busy-errno fails "EINVAL: pci:$edu" vm-open "pci:$edu?via=cdev"
+	check busy-step ends_at 19 "pci:$edu?via=cdev"
 	refused busy-group "IOMMU group $(group $edu) is busy" edu "pci:$edu?via=group" 5
 	kill $holder
 	wait $holder
@@ -29,6 +30,7 @@ permission() {
 	local file
 	file=/dev/vfio/devices/$(file_of $edu)
 	check no-access-errno fails "EACCES: pci:$edu" as_user vm-open "'pci:$edu?via=cdev'"
+	check no-access-step exits 18 as_user lsvfio --check --open "'pci:$edu?via=cdev'"
 	refused no-access "$file is " as_user edu "'pci:$edu?via=cdev'" 5
 	check no-access-remedy follow_advice
 	refused no-iommufd "/dev/iommu is " as_user edu "'pci:$edu?via=cdev'" 5
@@ -63,6 +65,7 @@ asked_back() {
 	check back-asked held_until 0 "asked to give it back"
 	refused back-gone "is bound to no driver" edu pci:$edu 5
 	check back-gone-errno fails "ENODEV: pci:$edu" vm-open pci:$edu
+	check back-gone-step ends_at 13 pci:$edu
 	check back-bind bind $edu vfio-pci
 	check back-retry drive "pci:$edu?via=cdev"
 }
@@ -81,6 +84,7 @@ not_viable() {
 		refused not-viable-$way "$culprit is in it, too, and is bound to nvme" \
 			edu "pci:$shared?via=$way" 5
 		check not-viable-$way-errno fails "EPERM: pci:$shared" vm-open "pci:$shared?via=$way"
+		check not-viable-$way-step ends_at 14 "pci:$shared?via=$way"
 	done
 	check not-viable-remedy follow_advice
 	for way in cdev group; do
@@ -108,6 +112,10 @@ token() {
 	for way in cdev group; do
 		refused token-$way-missing "needs the VF token" lsvfio "pci:$vf?via=$way"
 		check token-$way-errno fails "EACCES: pci:$vf" vm-open "pci:$vf?via=$way"
+		check token-$way-step ends_at 20 "pci:$vf?via=$way"
+		check token-$way-wrong-step ends_at 24 \
+			"pci:$vf?via=$way,token=00000000-0000-0000-0000-000000000001"
+		check token-$way-steps ends_at 0 "pci:$vf?via=$way,token=$uuid"
 		refused token-$way-wrong "is not the one" \
 			lsvfio "pci:$vf?via=$way,token=00000000-0000-0000-0000-000000000001"
 		check token-$way lsvfio "pci:$vf?via=$way,token=$uuid"

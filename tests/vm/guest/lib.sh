@@ -42,6 +42,18 @@ fails() {
 	grep -qF -e "$text" /tmp/fails.err || { echo "does not say: $text"; return 1; }
 }
 
+exits() { # STATUS COMMAND...
+	local wanted=$1
+	shift
+	"$@"
+	same "$wanted" $?
+}
+
+# ends_at STATUS ADDRESS: which step of lsvfio --check it is that fails; 0: none
+ends_at() {
+	exits "$1" lsvfio --check --open "$2"
+}
+
 as_user() { # COMMAND...: without root's privileges
 	su user -c "$*"
 }

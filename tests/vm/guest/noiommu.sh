@@ -5,6 +5,7 @@
 edu=0000:00:01.0
 
 refused no-iommu "is in no IOMMU group" edu pci:$edu 5
+check no-iommu-step ends_at 12 pci:$edu
 refused off "the kernel does not hand out devices without an IOMMU" edu "pci:$edu?via=noiommu" 5
 check off-remedy follow_advice
 check bound same vfio-pci "$(driver $edu)"
@@ -12,6 +13,7 @@ refused unasked "has no IOMMU, so its DMA can reach all memory" edu pci:$edu 5
 ls -l /dev/vfio /dev/vfio/devices
 check raw-edu drive_raw "pci:$edu?via=noiommu"
 check views views_agree "pci:$edu?via=noiommu"
+check steps ends_at 0 "pci:$edu?via=noiommu"
 check hexdump hexdump_shows_table "pci:$edu?via=noiommu"
 check matrix matrix noiommu="pci:$edu?via=noiommu"
 if [ -e /dev/vfio/devices/noiommu-vfio0 ]; then

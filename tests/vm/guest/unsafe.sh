@@ -9,6 +9,7 @@ unsafe() {
 	bind $edu vfio-pci
 	check host-unsafe host_line_has "interrupt remapping no"
 	refused unsafe "without interrupt remapping" edu pci:$edu 5
+	check unsafe-step ends_at 16 pci:$edu
 	check unsafe-remedy follow_advice
 	check unsafe-retry drive pci:$edu
 }

@@ -61,6 +61,18 @@ limits() {
 		"memlock of this user 0 B used of 8 MiB" "0x0-0xfedfffff"
 }
 
+# Which step of opening fails, by what lsvfio --check exits with; the others are in faults.sh.
+steps() {
+	local way
+	check step-device ends_at 11 pci:0000:00:1e.0
+	for way in cdev group; do
+		check steps-$way ends_at 0 "pci:$edu?via=$way"
+	done
+	mv /dev/vfio/vfio /tmp/container
+	check step-files ends_at 17 "pci:$edu?via=group"
+	mv /tmp/container /dev/vfio/vfio
+}
+
 # Vectors of MSI-X, which this kernel adds one by one.
 msix() {
 	local way
@@ -110,6 +122,7 @@ check bind-nvme bind $nvme vfio-pci
 ls -l /dev/vfio /dev/vfio/devices
 ways
 limits
+steps
 msix
 peer
 compat
