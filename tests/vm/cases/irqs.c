@@ -87,25 +87,29 @@ static int message_index(void)
 
 /* ---- each kind ---- */
 
-/* Route it, trigger it by hand with @flags, switch it off. */
-static const char *trigger(uint32_t index, uint32_t flags)
+/* What @act answers while the interrupt is routed to an eventfd, which it gets; then it is off. */
+static const char *while_routed(uint32_t index, uint32_t flags,
+				const char *(*act)(uint32_t index, uint32_t flags, int fd))
 {
-	const char *answer = "ok";
-	int fd, ret;
+	int fd = new_eventfd(), ret = set_irq(ROUTE, index, 1, fd);
+	const char *answer = ret ? result(ret) : act(index, flags, fd);
 
-	if (!vectors(index))
-		return NONE;
-	fd = new_eventfd();
-	ret = set_irq(ROUTE, index, 1, fd);
-	if (!ret)
-		ret = set_irq(flags, index, 1, -1);
-	if (ret)
-		answer = result(ret);
-	else if (!came(fd, WAIT_MS))
-		answer = "nothing came";
 	ret = set_irq(LOOPBACK, index, 0, -1);
 	close(fd);
 	return ret && !strcmp(answer, "ok") ? "not off" : answer;
+}
+
+static const char *act_trigger(uint32_t index, uint32_t flags, int fd)
+{
+	int ret = set_irq(flags, index, 1, -1);
+
+	return ret ? result(ret) : came(fd, WAIT_MS) ? "ok" : "nothing came";
+}
+
+/* Triggered by hand, with @flags. */
+static const char *trigger(uint32_t index, uint32_t flags)
+{
+	return vectors(index) ? while_routed(index, flags, act_trigger) : NONE;
 }
 
 static const char *irq_wired(void)
@@ -191,64 +195,51 @@ static const char *irq_past_vectors(void)
 	return result(ret);
 }
 
+static const char *act_unroute(uint32_t index, uint32_t flags, int fd)
+{
+	int ret = set_irq(flags, index, 1, -1);
+
+	if (!ret)
+		ret = set_irq(LOOPBACK, index, 1, -1);
+	return !ret && came(fd, SOON_MS) ? "still comes" : result(ret);
+}
+
 /* Routed to nothing: it is still on, and triggering it does no harm. */
 static const char *irq_unrouted(void)
 {
-	int index = message_index(), fd, ret;
-	bool there = false;
+	int index = message_index();
 
-	if (index < 0)
-		return NONE;
-	fd = new_eventfd();
-	ret = set_irq(ROUTE, (uint32_t)index, 1, fd);
-	if (!ret)
-		ret = set_irq(ROUTE, (uint32_t)index, 1, -1);
-	if (!ret)
-		ret = set_irq(LOOPBACK, (uint32_t)index, 1, -1);
-	if (!ret)
-		there = came(fd, SOON_MS);
-	off((uint32_t)index);
-	close(fd);
-	return there ? "still comes" : result(ret);
+	return index < 0 ? NONE : while_routed((uint32_t)index, ROUTE, act_unroute);
 }
 
 /* ---- masks ---- */
 
+static const char *act_unmask(uint32_t index, uint32_t flags, int fd)
+{
+	int ret = set_irq(flags, index, 1, -1);
+
+	(void)fd;
+	return result(ret ? ret : set_irq(UNMASK, index, 1, -1));
+}
+
 static const char *irq_mask(void)
 {
-	int fd, ret;
+	return has_level() ? while_routed(0, MASK, act_unmask) : NONE;
+}
 
-	if (!has_level())
-		return NONE;
-	fd = new_eventfd();
-	ret = set_irq(ROUTE, 0, 1, fd);
+static const char *act_masked(uint32_t index, uint32_t flags, int fd)
+{
+	int ret = set_irq(flags, index, 1, -1);
+
 	if (!ret)
-		ret = set_irq(MASK, 0, 1, -1);
-	if (!ret)
-		ret = set_irq(UNMASK, 0, 1, -1);
-	off(0);
-	close(fd);
-	return result(ret);
+		ret = set_irq(LOOPBACK, index, 1, -1);
+	return ret ? result(ret) : came(fd, SOON_MS) ? "came" : "nothing came";
 }
 
 /* A trigger by hand is a test of the eventfd, which no mask keeps back. */
 static const char *irq_masked(void)
 {
-	const char *answer;
-	int fd, ret;
-
-	if (!has_level())
-		return NONE;
-	fd = new_eventfd();
-	ret = set_irq(ROUTE, 0, 1, fd);
-	if (!ret)
-		ret = set_irq(MASK, 0, 1, -1);
-	if (!ret)
-		ret = set_irq(LOOPBACK, 0, 1, -1);
-	answer = ret ? result(ret) : came(fd, SOON_MS) ? "came" : "nothing came";
-	off(0);
-	close(fd);
-	return answer;
+	return has_level() ? while_routed(0, MASK, act_masked) : NONE;
 }
 
 static const char *irq_mask_off(void)
@@ -256,18 +247,19 @@ static const char *irq_mask_off(void)
 	return has_level() ? result(set_irq(MASK, 0, 1, -1)) : NONE;
 }
 
+static const char *act_with_another(uint32_t index, uint32_t flags, int fd)
+{
+	int other = new_eventfd(), ret = set_irq(flags, index, 1, other);
+
+	(void)fd;
+	close(other);
+	return result(ret);
+}
+
 /* @flags, with an eventfd, for an interrupt that is on. */
 static const char *with_eventfd(uint32_t flags, uint32_t index)
 {
-	int fd = new_eventfd(), other = new_eventfd();
-	int ret = set_irq(ROUTE, index, 1, fd);
-
-	if (!ret)
-		ret = set_irq(flags, index, 1, other);
-	off(index);
-	close(fd);
-	close(other);
-	return result(ret);
+	return while_routed(index, flags, act_with_another);
 }
 
 static const char *irq_mask_eventfd(void)
