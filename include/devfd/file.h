@@ -71,7 +71,7 @@ uint64_t dfd_file_end(const struct dfd_desc *desc);
 /**
  * dfd_ioctl() - the ioctls of 2011 and today's device ioctls, on any device
  * @request: VFIO_DEVICE_*; today's: GET_INFO, GET_REGION_INFO, GET_IRQ_INFO, SET_IRQS, RESET,
- *           FEATURE
+ *           FEATURE, QUERY_GFX_PLANE, GET_GFX_DMABUF (which returns an fd of this process)
  * @arg: the request's argument, as ioctl() takes it; an address that cannot be read or written is
  *       -EFAULT
  *

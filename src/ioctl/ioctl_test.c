@@ -67,12 +67,32 @@ static int probe_feature(struct dfd_device *dev, uint32_t flags, void *data, siz
 	return 3;
 }
 
+/* The primary plane is in dma-buf 5. */
+static int probe_plane(struct dfd_device *dev, enum dfd_plane_way way,
+		       const enum dfd_plane_kind *kind, struct dfd_plane *out)
+{
+	(void)dev;
+	if (way != DFD_PLANE_DMABUF || (kind && *kind != DFD_PLANE_PRIMARY))
+		return -EINVAL;
+	if (kind)
+		*out = (struct dfd_plane){ 0x34325258, 9, 640, 480, 2560, 1228800, 1, 2, 3, 4, 5 };
+	return 0;
+}
+
+static int probe_dmabuf(struct dfd_device *dev, uint32_t where)
+{
+	(void)dev;
+	return where == 5 ? dup(0) : -EINVAL;
+}
+
 static const struct dfd_device_ops probe_ops = {
 	.size = sizeof(probe_ops),
 	.name = "probe",
 	.set_irqs = probe_set_irqs,
 	.reset = probe_reset,
 	.feature = probe_feature,
+	.plane = probe_plane,
+	.plane_dmabuf = probe_dmabuf,
 };
 static const struct dfd_device_ops described = { .size = sizeof(described), .name = "described" };
 
@@ -246,6 +266,47 @@ static void test_set_irqs_passes_on(void **state)
 	assert_memory_equal(p.fds, ((int32_t[]){ efd, -1, -1 }), 12);
 	close(efd);
 	dfd_device_close(dev);
+}
+
+static void test_planes(void **state)
+{
+	struct probe p = { 0 };
+	struct dfd_device *dev = open_pci(&probe_ops, &p), *edu;
+	struct vfio_device_gfx_plane_info info = { .argsz = 60, .flags = 3, .reserved = 7 };
+	uint32_t where = 5;
+	int fd;
+
+	(void)state;
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_QUERY_GFX_PLANE, &info), 0);
+	assert_int_equal(info.width, 0);
+	info.flags = 5;
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_QUERY_GFX_PLANE, &info), -EINVAL);
+	info.flags = 2;
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_QUERY_GFX_PLANE, &info), -EINVAL);
+	info.drm_plane_type = 1;
+	info.argsz = 59;
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_QUERY_GFX_PLANE, &info), -EINVAL);
+	info.argsz = 60;
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_QUERY_GFX_PLANE, &info), 0);
+	assert_int_equal(info.drm_format, 0x34325258);
+	assert_int_equal(info.drm_format_mod, 9);
+	assert_int_equal(info.width * info.height * 4, info.size);
+	assert_int_equal(info.stride, 2560);
+	assert_int_equal(info.x_pos * 1000 + info.y_pos * 100 + info.x_hot * 10 + info.y_hot, 1234);
+	assert_int_equal(info.where, 5);
+	assert_int_equal(info.reserved, 7);
+	fd = dfd_ioctl(dev, VFIO_DEVICE_GET_GFX_DMABUF, &where);
+	assert_true(fd > 0);
+	close(fd);
+	where = 6;
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_GET_GFX_DMABUF, &where), -EINVAL);
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_GET_GFX_DMABUF, NULL), -EFAULT);
+	dfd_device_close(dev);
+
+	assert_int_equal(dfd_open("model:edu", &edu, NULL), 0);
+	assert_int_equal(dfd_ioctl(edu, VFIO_DEVICE_QUERY_GFX_PLANE, NULL), -ENOTTY);
+	assert_int_equal(dfd_ioctl(edu, VFIO_DEVICE_GET_GFX_DMABUF, NULL), -ENOTTY);
+	dfd_device_close(edu);
 }
 
 static void test_feature(void **state)
@@ -464,6 +525,7 @@ int main(void)
 		cmocka_unit_test(test_device_capabilities),
 		cmocka_unit_test(test_set_irqs_passes_on),
 		cmocka_unit_test(test_feature),
+		cmocka_unit_test(test_planes),
 		cmocka_unit_test(test_anything),
 		cmocka_unit_test(test_layout),
 		cmocka_unit_test(test_file_without_regions),

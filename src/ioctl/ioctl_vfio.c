@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <devfd/display.h>
+
 #include "abi/vfio.h"
+#include "device/device.h"
 #include "ioctl/ioctl.h"
 #include "util/usermem.h"
 
@@ -353,6 +356,54 @@ static int feature(struct dfd_device *dev, void *user)
 	return ret;
 }
 
+/* ---- planes of a display ---- */
+
+static void put_plane(struct vfio_device_gfx_plane_info *info, const struct dfd_plane *p)
+{
+	info->drm_format = p->format;
+	info->drm_format_mod = p->modifier;
+	info->width = p->width;
+	info->height = p->height;
+	info->stride = p->stride;
+	info->size = p->size;
+	info->x_pos = p->x;
+	info->y_pos = p->y;
+	info->x_hot = p->hot_x;
+	info->y_hot = p->hot_y;
+	info->where = p->where;
+}
+
+static int query_plane(struct dfd_device *dev, void *user)
+{
+	const size_t minsz = offsetof(struct vfio_device_gfx_plane_info, reserved);
+	struct vfio_device_gfx_plane_info info = { 0 };
+	struct dfd_plane plane = { 0 };
+	int ret;
+
+	if (!DEVICE_HAS(dev, plane))
+		return -ENOTTY;
+	ret = get_struct(&info, user, minsz);
+	if (ret)
+		return ret;
+	if (info.flags & VFIO_GFX_PLANE_TYPE_PROBE)
+		return dfd_plane_probe(dev, info.flags & ~VFIO_GFX_PLANE_TYPE_PROBE);
+	ret = dfd_plane_get(dev, info.flags, info.drm_plane_type, &plane);
+	if (ret)
+		return ret;
+	put_plane(&info, &plane);
+	return dfd_copy_out(user, &info, minsz);
+}
+
+/* Return: a new fd of this process */
+static int get_dmabuf(struct dfd_device *dev, void *user)
+{
+	uint32_t where;
+
+	if (!DEVICE_HAS(dev, plane_dmabuf))
+		return -ENOTTY;
+	return dfd_copy_in(&where, user, sizeof(where)) ? -EFAULT : dfd_plane_dmabuf(dev, where);
+}
+
 /* ---- dispatch ---- */
 
 static const struct call {
@@ -365,6 +416,8 @@ static const struct call {
 	{ VFIO_DEVICE_SET_IRQS, set_irqs },
 	{ VFIO_DEVICE_RESET, reset },
 	{ VFIO_DEVICE_FEATURE, feature },
+	{ VFIO_DEVICE_QUERY_GFX_PLANE, query_plane },
+	{ VFIO_DEVICE_GET_GFX_DMABUF, get_dmabuf },
 };
 
 int dfd_ioctl_vfio(struct dfd_device *dev, uint32_t request, void *user)

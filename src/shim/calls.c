@@ -140,7 +140,9 @@ int core_ioctl(struct shim_mount *m, uint64_t inode, uint32_t request, void *arg
 
 bool core_makes_fd(const struct shim_mount *m, uint32_t request)
 {
-	return m->node == SHIM_GROUP && request == VFIO_GROUP_GET_DEVICE_FD;
+	if (m->node == SHIM_GROUP)
+		return request == VFIO_GROUP_GET_DEVICE_FD;
+	return shim_mount_maps(m) && request == VFIO_DEVICE_GET_GFX_DMABUF;
 }
 
 off_t core_end(struct shim_mount *m, uint64_t inode)

@@ -34,7 +34,7 @@ line_status() { # ADDRESS
 
 mdevs() {
 	local serial=83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 display=93b8f4f2-509f-382f-3c1e-e6bfe0fa1002
-	local other=83b8f4f2-509f-382f-3c1e-e6bfe0fa1003 way
+	local other=83b8f4f2-509f-382f-3c1e-e6bfe0fa1003 another=93b8f4f2-509f-382f-3c1e-e6bfe0fa1004 way
 	check mtty make_mdev mtty 2 $serial
 	mdev_checks mtty $serial
 	check mtty-register same " 60" "$(line_status mdev:$serial)"
@@ -49,6 +49,8 @@ mdevs() {
 	check mbochs-edid region_named mdev:$display "graphics EDID"
 	check mbochs-off region_named mdev:$display "display     by dma-buf, off"
 	check mbochs-display vm-display mdev:$display
+	check mbochs-other make_mdev mbochs small $another
+	check mbochs-run devfd run --device 0000:00:1f.0=mdev:$another -- vm-display pci:0000:00:1f.0
 	check matrix matrix mtty=mdev:$serial mbochs=mdev:$display \
 		mttygroup="mdev:$serial?via=group"
 }
