@@ -12,6 +12,8 @@ SAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:verify_asan_link_order=0 
 
 # Tests in which threads meet. A child of fork() has threads of its own.
 TSAN_TESTS = device_test moments_test full_test link_test server_test user_test util_test mmio_test
+# The library of `devfd run`, where registers are trapped.
+TSAN_SHIM = $(if $(filter x86_64,$(shell uname -m)),tests/shim/libdevfd-shim-tsan.so tests/shim/shim-hammer-tsan)
 TSAN_ENV = TSAN_OPTIONS=halt_on_error=1:die_after_fork=0
 
 .PHONY: all built deps demo check check-vm check-uml check-selftests check-san check-tsan compare bench fuzz install format clean
@@ -66,8 +68,8 @@ $(TSAN)/build.ninja: | deps
 	@rm -f $(TSAN).log
 
 check-tsan: $(TSAN)/build.ninja
-	@ninja -C $(TSAN) $(TSAN_TESTS) tests/stress/edu_threads >$(TSAN)/ninja.log || { cat $(TSAN)/ninja.log; exit 1; }
-	@$(TSAN_ENV) meson test -C $(TSAN) --no-rebuild --print-errorlogs --quiet -t 5 $(TSAN_TESTS) stress-edu
+	@ninja -C $(TSAN) $(TSAN_TESTS) tests/stress/edu_threads $(TSAN_SHIM) >$(TSAN)/ninja.log || { cat $(TSAN)/ninja.log; exit 1; }
+	@$(TSAN_ENV) meson test -C $(TSAN) --no-rebuild --print-errorlogs --quiet -t 5 $(TSAN_TESTS) stress-edu $(if $(TSAN_SHIM),shim-hammer-tsan)
 
 compare: built
 	@scripts/compare $(BUILD)
