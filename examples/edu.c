@@ -223,5 +223,7 @@ int main(int argc, char **argv)
 	drive(dev, (uint32_t)strtoul(argv[2], NULL, 0),
 	      argc == 4 ? (uint32_t)strtoul(argv[3], NULL, 0) : 1);
 	dfd_device_close(dev);
+	if (fflush(stdout))
+		fail("standard output cannot be written");
 	return 0;
 }

@@ -298,8 +298,10 @@ int main(int argc, char **argv)
 	void *memory = mmap(NULL, (size_t)2 * DMA_SIZE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (argc < 4 || argc > 5 || memory == MAP_FAILED)
+	if (argc < 4 || argc > 5 || (strcmp(argv[1], "cdev") && strcmp(argv[1], "group")))
 		errx(2, "usage: raw-vfio-edu group|cdev FUNCTION N [SEED]");
+	if (memory == MAP_FAILED)
+		err(1, "memory");
 	if (!strcmp(argv[1], "cdev"))
 		open_by_cdev(argv[2], memory);
 	else

@@ -75,13 +75,18 @@ const char *view_name(const char *text, char out[16])
 
 /* ---- files ---- */
 
-static void make_parents(char *path)
+/* Return: 0, or why one of them cannot be made */
+static int make_parents(char *path)
 {
+	int failed = 0;
+
 	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		mkdir(path, 0755);
+		if (mkdir(path, 0755) && errno != EEXIST && !failed)
+			failed = errno;
 		*slash = '/';
 	}
+	return failed;
 }
 
 __attribute__((format(printf, 3, 0))) static bool full_path(struct view *v, char path[PATH_MAX],
@@ -95,8 +100,10 @@ __attribute__((format(printf, 3, 0))) static bool full_path(struct view *v, char
 		v->failed = v->failed ? v->failed : ENAMETOOLONG;
 		return false;
 	}
-	make_parents(path);
-	return true;
+	n = make_parents(path);
+	if (n && !v->failed)
+		v->failed = n;
+	return !n;
 }
 
 static void put_bytes(struct view *v, const char *path, const void *bytes, size_t len, mode_t mode)

@@ -52,17 +52,23 @@ static inline void dfd_mmio_wmb(void)
 #define DFD_MMIO_SWAP64(x) (x)
 #endif
 
+#ifdef __cplusplus
+#define DFD_MMIO_AT(type, addr) static_cast<type *>(addr)
+#else
+#define DFD_MMIO_AT(type, addr) ((type *)(addr))
+#endif
+
 #define DFD_MMIO_WIDTH(bits)                                                                       \
 	static inline uint##bits##_t dfd_mmio_read##bits(const volatile void *addr)                \
 	{                                                                                          \
-		uint##bits##_t value = *(const volatile uint##bits##_t *)addr;                     \
+		uint##bits##_t value = *DFD_MMIO_AT(const volatile uint##bits##_t, addr);          \
 		dfd_mmio_rmb();                                                                    \
 		return DFD_MMIO_SWAP##bits(value);                                                 \
 	}                                                                                          \
 	static inline void dfd_mmio_write##bits(volatile void *addr, uint##bits##_t value)         \
 	{                                                                                          \
 		dfd_mmio_wmb();                                                                    \
-		*(volatile uint##bits##_t *)addr = DFD_MMIO_SWAP##bits(value);                     \
+		*DFD_MMIO_AT(volatile uint##bits##_t, addr) = DFD_MMIO_SWAP##bits(value);          \
 	}
 
 DFD_MMIO_WIDTH(8)
@@ -70,6 +76,7 @@ DFD_MMIO_WIDTH(16)
 DFD_MMIO_WIDTH(32)
 DFD_MMIO_WIDTH(64)
 #undef DFD_MMIO_WIDTH
+#undef DFD_MMIO_AT
 #undef DFD_MMIO_SWAP8
 #undef DFD_MMIO_SWAP16
 #undef DFD_MMIO_SWAP32

@@ -2,8 +2,8 @@
 /*
  * Interrupts, the driver's side: checks that hold for every source, and waiting.
  *
- * The checks are those that the kernel makes before it looks at what the index is: linux-uapi calls
- * them EINVAL whatever the device.
+ * The checks are those that the kernel makes before it looks at what the index is: EINVAL whatever
+ * the device.
  */
 #include <errno.h>
 #include <poll.h>
