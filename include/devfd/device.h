@@ -98,7 +98,7 @@ int dfd_region_backing(struct dfd_device *dev, uint32_t index, int *fd, uint64_t
 #define DFD_IRQ_ACTION_TRIGGER UINT32_C(0x20)
 
 /**
- * struct dfd_irq_set - the arguments of VFIO_DEVICE_SET_IRQS (linux-uapi: section 5)
+ * struct dfd_irq_set - the arguments of VFIO_DEVICE_SET_IRQS of linux/vfio.h
  * @flags: one DFD_IRQ_DATA_* and one DFD_IRQ_ACTION_*
  * @index: interrupt index
  * @start: first vector
@@ -145,6 +145,9 @@ int dfd_irq_flags(struct dfd_device *dev, uint32_t index, uint32_t *flags);
  * dfd_irq_enable() - route the first @count vectors of an index to eventfds of the library
  * @index: interrupt index (PCI: enum dfd_pci_irq)
  * @count: 1 to dfd_desc_vectors()
+ *
+ * MSI and MSI-X are writes of the device, so that none come before the driver has switched bus
+ * mastering on: bit 2 at offset 4 of configuration space.
  *
  * Return: 0, -EMFILE, -ENOMEM, or as dfd_set_irqs().
  */
@@ -288,7 +291,10 @@ struct dfd_dma_buf {
  * dfd_dma_alloc() - zeroed memory that both the driver and the device can use
  * @size: in bytes, more than 0
  * @max_iova: highest address the device can reach, inclusive (edu: 0xfffffff); 0: any
- * @out: receives the buffer; give it back with dfd_dma_free()
+ * @out: receives the buffer; give it back with dfd_dma_free(). dfd_device_close() unmaps it from
+ * the device, but only dfd_dma_free() gives the memory back
+ *
+ * A PCI function reaches it once bus mastering is on.
  *
  * Return: 0, -EINVAL for size 0, -ENOMEM, -EMFILE, or as dfd_dma_map().
  */
@@ -345,9 +351,9 @@ void dfd_device_watch_log(struct dfd_device *dev, void (*line)(void *ctx, const 
 int dfd_device_reset(struct dfd_device *dev);
 
 /**
- * dfd_device_feature() - VFIO_DEVICE_FEATURE (linux-uapi: section 7)
+ * dfd_device_feature() - VFIO_DEVICE_FEATURE of linux/vfio.h; <devfd/feature.h> has each by name
  * @flags: feature number and VFIO_DEVICE_FEATURE_GET, SET or PROBE
- * @data: the feature's body
+ * @data: the feature's body, without struct vfio_device_feature
  * @len: bytes of @data
  *
  * Return: 0 or positive; -ENOTTY for a feature that the device does not have; -EINVAL for a wrong
