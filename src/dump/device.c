@@ -19,8 +19,12 @@
 #include "file/image.h"
 #include "print/roles.h"
 
+/* Set in the flags of an interrupt that are known. */
+#define IRQ_TOLD 0x80u
+
 /** struct replay - what a device told when it was dumped; @hot_reset: or NULL */
 struct replay {
+	uint8_t irq_flags[DFD_MAX_IRQ_INDEX + 1];
 	uint32_t features[DFD_FEATURE_LIMIT]; /* directions */
 	struct dfd_hot_reset *hot_reset;
 	size_t hot_reset_size;
@@ -216,6 +220,26 @@ static void read_features(struct reader *r, json_object *object, struct replay *
 	}
 }
 
+static void read_irq_flags(struct reader *r, json_object *object, struct replay *to)
+{
+	uint32_t count;
+	json_object *array = reader_array(r, object, "irq_flags", DFD_MAX_IRQ_INDEX + 1, &count);
+
+	for (uint32_t i = 0; i < count && !r->ret; i++) {
+		json_object *irq = reader_item(r, array, "irq_flags", i);
+		uint64_t index = 0;
+
+		reader_need(r, irq, "index");
+		reader_num(r, irq, "index", DFD_MAX_IRQ_INDEX, &index);
+		to->irq_flags[index] =
+			(uint8_t)(IRQ_TOLD |
+				  (reader_bool(r, irq, "eventfd") ? DFD_IRQ_HAS_EVENTFD : 0) |
+				  (reader_bool(r, irq, "maskable") ? DFD_IRQ_HAS_MASK : 0) |
+				  (reader_bool(r, irq, "automasked") ? DFD_IRQ_AUTOMASKS : 0) |
+				  (reader_bool(r, irq, "noresize") ? DFD_IRQ_NORESIZE : 0));
+	}
+}
+
 static void copy_str(struct reader *r, json_object *object, const char *key, char *to, size_t room)
 {
 	const char *str = reader_str(r, object, key);
@@ -306,6 +330,16 @@ static int replay_feature(struct dfd_device *dev, uint32_t flags, void *data, si
 	return flags & DFD_FEATURE_PROBE ? 0 : -EOPNOTSUPP;
 }
 
+static int replay_irq_flags(struct dfd_device *dev, uint32_t index, uint32_t *flags)
+{
+	const struct replay *p = dfd_device_priv(dev);
+
+	if (index > DFD_MAX_IRQ_INDEX || !p->irq_flags[index])
+		return -EOPNOTSUPP;
+	*flags = p->irq_flags[index] & ~IRQ_TOLD;
+	return 0;
+}
+
 static int replay_hot_reset_info(struct dfd_device *dev, struct dfd_hot_reset **out,
 				 struct dfd_error *err)
 {
@@ -347,6 +381,7 @@ static const struct dfd_device_ops replay_ops = {
 	.size = sizeof(replay_ops),
 	.name = "dump",
 	.region_read = replay_read,
+	.irq_flags = replay_irq_flags,
 	.feature = replay_feature,
 	.hot_reset_info = replay_hot_reset_info,
 	.dma_limits = replay_dma_limits,
@@ -362,6 +397,7 @@ void dump_read_device(struct reader *r, json_object *object, struct dfd_device *
 		r->ret = dfd_error_set(r->err, -ENOMEM, "%s: out of memory", r->name);
 	if (!r->ret) {
 		p->image.len = reader_hex(r, object, "config_space", p->image.bytes, IMAGE_MAX);
+		read_irq_flags(r, object, p);
 		read_features(r, object, p);
 		read_hot_reset(r, object, p);
 		read_dma(r, object, p);

@@ -87,7 +87,10 @@ static void test_abilities(void **state)
 	static const char text[] =
 		"[{\"address\": \"pci:01:00.0\", \"bus\": \"pci\", \"regions\": [{\"index\": 7, "
 		"\"size\":"
-		" 256}], \"config_space\": \"f41a4110\", \"place\": {\"bus\": \"pci\", \"name\":"
+		" 256}], \"facts\": {\"msix_vectors\": 5}, \"irq_flags\": [{\"index\": 2, "
+		"\"eventfd\": true, \"maskable\": false, \"automasked\": false, \"noresize\": "
+		"true}],"
+		" \"config_space\": \"f41a4110\", \"place\": {\"bus\": \"pci\", \"name\":"
 		" \"0000:01:00.0\", \"driver\": \"vfio-pci\"}, \"features\": [{\"number\": 1, "
 		"\"get\":"
 		" true}], \"hot_reset\": {\"possible\": false, \"why\": \"not ours\", \"devices\":"
@@ -97,8 +100,10 @@ static void test_abilities(void **state)
 		" \"locked\": 4096, \"lockable\": 8388608, \"lockable_by_user\": true, \"ranges\":"
 		" [{\"start\": 0, \"last\": 4095}]}}]";
 	static const char *const parts[] = {
-		"\"f41a4110\"", "\"vfio-pci\"", "\"MIGRATION\"",    "\"not ours\"", "\"nvme\"",
-		"2097152",	"65535",	"\"locked\": 4096", "8388608",	    "4095",
+		"\"f41a4110\"", "\"vfio-pci\"", "\"MIGRATION\"",
+		"\"not ours\"", "\"nvme\"",	"\"noresize\": true",
+		"2097152",	"65535",	"\"locked\": 4096",
+		"8388608",	"4095",
 	};
 	struct dfd_dump *dump;
 	char *once, *twice;
@@ -158,6 +163,8 @@ static void test_refused(void **state)
 		{ "[{\"regions\": []}]", -EBADMSG, "has no \"address\"" },
 		{ REGION("\"size\": -1"), -EBADMSG, "\"size\" is no number from 0 to 18446744" },
 		{ REGION("\"offset\": 0"), -EBADMSG, "has no \"size\"" },
+		{ DEVICE("\"regions\": [], \"irq_flags\": [{\"index\": 1024}]"), -EBADMSG,
+		  "\"index\" is no number from 0 to 1023" },
 		{ REGION("\"size\": 0"), -EINVAL, "item 1: " },
 		{ REGION("\"size\": 18446744073709551615"), -EINVAL, "item 1: " },
 		{ REGION("\"size\": 8, \"capabilities\": [{\"id\": 1, \"data\": \"0g\"}]"),
