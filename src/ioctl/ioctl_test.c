@@ -5,14 +5,17 @@
  */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <devfd/feature.h>
 #include <devfd/file.h>
 #include <devfd/ioctl.h>
 #include <devfd/open.h>
@@ -21,6 +24,7 @@
 
 #include "abi/vfio.h"
 #include "random_desc.h"
+#include "util/usermem.h"
 
 /* ---- a device that remembers what it was asked ---- */
 
@@ -52,14 +56,14 @@ static int probe_reset(struct dfd_device *dev)
 	return p->answer;
 }
 
-/* Feature 7 can be read: its body is its length. */
+/* Features 7 and 11 can be read. */
 static int probe_feature(struct dfd_device *dev, uint32_t flags, void *data, size_t len)
 {
 	struct probe *p = dfd_device_priv(dev);
 
 	p->feature = flags;
 	p->feature_len = len;
-	if ((flags & 0xffff) != 7)
+	if ((flags & 0xffff) != 7 && (flags & 0xffff) != DFD_FEATURE_DMA_BUF)
 		return -ENOTTY;
 	if (flags & VFIO_DEVICE_FEATURE_PROBE)
 		return data ? -EIO : 0;
@@ -340,6 +344,31 @@ static void test_feature(void **state)
 	dfd_device_close(dev);
 }
 
+/* The fd that a device gives for a part of a region would be one of another process. */
+static void test_feature_of_another_process(void **state)
+{
+	struct probe p = { 0 };
+	struct dfd_device *dev = open_pci(&probe_ops, &p);
+	uint32_t plain[] = { 12, 7 | VFIO_DEVICE_FEATURE_GET, 0 };
+	uint32_t fd[] = { 12, DFD_FEATURE_DMA_BUF | VFIO_DEVICE_FEATURE_GET, 0 };
+	struct dfd_caller caller = { .pidfd = -1 };
+
+	(void)state;
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_FEATURE, fd), 3);
+	caller.pid = fork();
+	if (!caller.pid) {
+		pause();
+		_exit(0);
+	}
+	dfd_call_from(&caller);
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_FEATURE, plain), 3);
+	assert_int_equal(dfd_ioctl(dev, VFIO_DEVICE_FEATURE, fd), -ENOTTY);
+	dfd_call_from(NULL);
+	kill(caller.pid, SIGKILL);
+	waitpid(caller.pid, NULL, 0);
+	dfd_device_close(dev);
+}
+
 /* ---- anything ---- */
 
 static const unsigned long requests[] = {
@@ -525,6 +554,7 @@ int main(void)
 		cmocka_unit_test(test_device_capabilities),
 		cmocka_unit_test(test_set_irqs_passes_on),
 		cmocka_unit_test(test_feature),
+		cmocka_unit_test(test_feature_of_another_process),
 		cmocka_unit_test(test_planes),
 		cmocka_unit_test(test_anything),
 		cmocka_unit_test(test_layout),

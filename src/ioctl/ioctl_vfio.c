@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <devfd/display.h>
 
@@ -327,6 +328,12 @@ static int reset(struct dfd_device *dev, void *user)
 	return dfd_device_reset(dev);
 }
 
+/* Addresses and fds in the body of a feature are taken for those of this process. */
+static bool may_ask(uint32_t flags)
+{
+	return dfd_user_pid() == getpid() || device_feature_is_plain(flags);
+}
+
 static int feature(struct dfd_device *dev, void *user)
 {
 	const uint32_t directions = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET;
@@ -340,6 +347,8 @@ static int feature(struct dfd_device *dev, void *user)
 		return ret;
 	if (head.flags & ~(VFIO_DEVICE_FEATURE_MASK | directions | VFIO_DEVICE_FEATURE_PROBE))
 		return -EINVAL;
+	if (!may_ask(head.flags))
+		return -ENOTTY;
 	if (head.flags & VFIO_DEVICE_FEATURE_PROBE)
 		return dfd_device_feature(dev, head.flags, NULL, 0);
 	if ((head.flags & directions) == directions)
