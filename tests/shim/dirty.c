@@ -14,6 +14,7 @@
 
 #include "abi/iommufd.h"
 #include "abi/vfio.h"
+#include "expect.h"
 
 #define PAGE   0x1000u
 #define PAGES  16u
@@ -21,19 +22,10 @@
 #define BUFFER 0x40000u
 #define ALL    0xffffu
 
-static int device, iommu, failures;
+static int device, iommu;
 static uint32_t ioas, devid;
 static off_t bar;
 static char *memory;
-
-static void want(int line, long wanted, long got)
-{
-	if (got == wanted)
-		return;
-	printf("line %d: wanted %#lx, got %#lx\n", line, (unsigned long)wanted, (unsigned long)got);
-	failures++;
-}
-#define WANT(wanted, got) want(__LINE__, (long)(wanted), (long)(got))
 
 static int request(int fd, unsigned long number, void *arg)
 {

@@ -24,6 +24,8 @@
 
 #include <devfd/ioctl.h>
 
+#include "expect.h"
+
 #define BAR0	 ((off_t)1 << 40)
 #define CONFIG	 ((off_t)8 << 40)
 #define LIVENESS (BAR0 + 0x04)
@@ -36,22 +38,12 @@
 /* How an fd is received. */
 enum how { BY_RECVMSG, BY_NUMBER, BY_RECVMMSG };
 
-static int failures;
 static const char *edu, *shapes;
 static bool in_process;
 
 /* Wrong in ways that the compiler would see. */
 static void *volatile nowhere = NULL;
 static volatile int minus = -1;
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			printf("%s:%d: %s (errno %d)\n", __func__, __LINE__, #condition, errno);   \
-			failures++;                                                                \
-		}                                                                                  \
-	} while (0)
-#define FAILS(call, code) CHECK(((errno = 0), (intptr_t)(call)) == -1 && errno == (code))
 
 static uint32_t get(int fd, off_t at)
 {

@@ -16,23 +16,15 @@
 #include <unistd.h>
 
 #include "abi/vfio.h"
+#include "expect.h"
 
 #define LIVENESS  4u /* reads as what was written, inverted */
 #define FACTORIAL 8u
 #define STATUS	  0x20u
 #define MANY	  1000
 
-static int device, failures;
+static int device;
 static off_t bar;
-
-static void want(int line, long wanted, long got)
-{
-	if (got == wanted)
-		return;
-	printf("line %d: wanted %#lx, got %#lx\n", line, (unsigned long)wanted, (unsigned long)got);
-	failures++;
-}
-#define WANT(wanted, got) want(__LINE__, (long)(wanted), (long)(got))
 
 static uint32_t get(uint32_t offset)
 {
@@ -76,7 +68,7 @@ static void writes(void)
 		signal_it(two);
 		WANT(0xdddddddd, get(LIVENESS));
 	}
-	WANT(-1, read(two, &count, sizeof(count)));
+	WANT(-EAGAIN, read(two, &count, sizeof(count)));
 	WANT(0, set(LIVENESS, 0x11111111, -1));
 	signal_it(one);
 	WANT(0xdddddddd, get(LIVENESS));

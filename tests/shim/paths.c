@@ -34,24 +34,16 @@
 
 #include <devfd/ioctl.h>
 
+#include "expect.h"
+
 #define EDU    "/dev/devfd/edu"
 #define BAR0   ((off_t)1 << 40)
 #define ID     UINT32_C(0x010000ed)
 #define FORTY  40 /* an fd for a child */
 #define GROUPS "/sys/kernel/iommu_groups"
 
-static int failures;
 static const char *function;
 static char dir[128], file[160], real[128];
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			printf("%s:%d: %s (errno %d)\n", __func__, __LINE__, #condition, errno);   \
-			failures++;                                                                \
-		}                                                                                  \
-	} while (0)
-#define FAILS(call, code) CHECK(((errno = 0), (intptr_t)(call)) == -1 && errno == (code))
 
 static bool is_link(const char *text, ssize_t n)
 {

@@ -23,6 +23,7 @@
 
 #include <devfd/ioctl.h>
 
+#include "expect.h"
 #include "ring/ring.h"
 #include "shim/protocol.h"
 
@@ -38,16 +39,6 @@
 #define EDU_ID	  0x010000edu
 #define PROCESSES 48
 #define KILLS	  100
-
-static int failures;
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			printf("%s:%d: %s (errno %d)\n", __func__, __LINE__, #condition, errno);   \
-			failures++;                                                                \
-		}                                                                                  \
-	} while (0)
 
 static uint32_t get(int fd, off_t at)
 {

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "abi/vfio.h"
+#include "expect.h"
 
 #define COMMAND	   0x04
 #define BUS_MASTER 0x4u
@@ -30,25 +31,6 @@
 #define PAGE	   4096u /* nothing is mapped there, either */
 
 static const char *name;
-static int failures;
-
-/* What a call returned, or the errno as a negative number. */
-static long said(long ret)
-{
-	return ret < 0 ? -errno : ret;
-}
-
-#define WANT(want, call)                                                                           \
-	do {                                                                                       \
-		long got = said(call);                                                             \
-		if (got != (want)) {                                                               \
-			printf("line %d: %s: wanted %ld, got %ld\n", __LINE__, #call,              \
-			       (long)(want), got);                                                 \
-			failures++;                                                                \
-		}                                                                                  \
-	} while (0)
-
-#define CHECK(what) WANT(1, (what) ? 1 : 0)
 
 static int open_file(const char *file, int flags)
 {

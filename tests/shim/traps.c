@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "expect.h"
+
 #define BAR0	 ((off_t)1 << 40)
 #define PAGE	 4096u
 #define BAR_SIZE 0x10000u
@@ -27,15 +29,7 @@
 #define EDU_ID	 0x010000edu
 #define SHAPES	 0x53484150u
 
-#define CHECK(what)                                                                                \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			fprintf(stderr, "%s:%d: %s\n", __func__, __LINE__, #what);                 \
-			failures++;                                                                \
-		}                                                                                  \
-	} while (0)
-
-static int edu_fd, shapes_fd, failures;
+static int edu_fd, shapes_fd;
 static volatile uint32_t *edu;
 
 static void *map(int fd, size_t len, off_t off)

@@ -17,29 +17,11 @@
 
 #include "abi/iommufd.h"
 #include "abi/vfio.h"
+#include "expect.h"
 
-static int failures;
 static char *memory;
 
 #define SIZE 0x4000u
-
-/* What a call returned, or the errno as a negative number. */
-static long said(long ret)
-{
-	return ret < 0 ? -errno : ret;
-}
-
-#define WANT(want, call)                                                                           \
-	do {                                                                                       \
-		long got = said(call);                                                             \
-		if (got != (want)) {                                                               \
-			printf("line %d: %s: wanted %ld, got %ld\n", __LINE__, #call,              \
-			       (long)(want), got);                                                 \
-			failures++;                                                                \
-		}                                                                                  \
-	} while (0)
-
-#define CHECK(what) WANT(1, (what) ? 1 : 0)
 
 static int must_open(const char *path)
 {
