@@ -69,12 +69,10 @@ const char *reader_str(struct reader *r, json_object *object, const char *key)
 	return json_object_get_string(v);
 }
 
-static int digit(char c)
+/* Of a digit, that is. */
+static unsigned int value_of(char digit)
 {
-	static const char digits[] = "0123456789abcdef";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
+	return (unsigned int)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
 }
 
 size_t reader_hex(struct reader *r, json_object *object, const char *key, void *buf, size_t room)
@@ -88,7 +86,7 @@ size_t reader_hex(struct reader *r, json_object *object, const char *key, void *
 		return 0;
 	}
 	for (size_t i = 0; i < len / 2; i++)
-		bytes[i] = (uint8_t)(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
+		bytes[i] = (uint8_t)(value_of(text[2 * i]) << 4 | value_of(text[2 * i + 1]));
 	return len / 2;
 }
 

@@ -25,7 +25,7 @@ static void *look(void *arg)
 /* Signals belong to the program's own threads. */
 int side_watch(struct shim_watch *w)
 {
-	sigset_t all, old;
+	sigset_t all, old = { 0 };
 	pthread_t thread;
 	int ret;
 
