@@ -106,23 +106,24 @@ static int fill(int fd, uint64_t size)
 
 static int huge_file(uint64_t size, uint64_t page, struct dfd_dma_buf *buf, struct dfd_error *err)
 {
-	unsigned int shift = page ? (unsigned int)__builtin_ctzll(page) : 0;
+	const unsigned int shift = page ? (unsigned int)__builtin_ctzll(page) : 0;
+	uint64_t got;
 	int ret;
 
 	buf->fd = memfd_create(NAME, FILE_FLAGS | MFD_HUGETLB | shift << MFD_HUGE_SHIFT);
 	if (buf->fd < 0)
 		return huge_explain_size("", page, -errno, err);
-	if (page && page != page_of(buf->fd)) {
+	got = page_of(buf->fd);
+	if (!got || (page && page != got)) {
 		close(buf->fd);
 		return huge_explain_size("", page, -EINVAL, err);
 	}
-	page = page_of(buf->fd);
-	buf->size = (size + page - 1) & ~(page - 1);
+	buf->size = (size + got - 1) & ~(got - 1);
 	ret = fill(buf->fd, buf->size);
 	if (!ret)
 		return 0;
 	close(buf->fd);
-	return huge_explain_lack("", page, buf->size / page, ret, err);
+	return huge_explain_lack("", got, buf->size / got, ret, err);
 }
 
 int dfd_dma_alloc_huge(struct dfd_device *dev, uint64_t size, uint64_t max_iova, uint64_t page,

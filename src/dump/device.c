@@ -395,7 +395,7 @@ void dump_read_device(struct reader *r, json_object *object, struct dfd_device *
 
 	if (!p && !r->ret)
 		r->ret = dfd_error_set(r->err, -ENOMEM, "%s: out of memory", r->name);
-	if (!r->ret) {
+	if (p && !r->ret) {
 		p->image.len = reader_hex(r, object, "config_space", p->image.bytes, IMAGE_MAX);
 		read_irq_flags(r, object, p);
 		read_features(r, object, p);

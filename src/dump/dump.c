@@ -175,10 +175,11 @@ int dfd_dump_open(const char *path, struct dfd_dump **out, struct dfd_error *err
 	if (ret)
 		return ret;
 	dump = calloc(1, sizeof(*dump));
-	if (!dump)
-		ret = dfd_error_set(err, -ENOMEM, "%s: out of memory", path);
-	else
-		ret = parse(path, text, len, &dump->items, err);
+	if (!dump) {
+		free(text);
+		return dfd_error_set(err, -ENOMEM, "%s: out of memory", path);
+	}
+	ret = parse(path, text, len, &dump->items, err);
 	free(text);
 	if (!ret)
 		ret = read_items(&r, dump);
