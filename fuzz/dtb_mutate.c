@@ -15,6 +15,7 @@
 
 #include "alloc.h"
 #include "file/dtb.h"
+#include "must.h"
 #include "mutate.h"
 #include "random_desc.h"
 #include "util/fileio.h"
@@ -24,14 +25,6 @@
 #define ROOM	  32768
 /* A description is bounded by what a blob can say, and that by its size. */
 #define MAX_MEMORY (64 * 1024 + 64 * ROOM)
-
-#define MUST(what)                                                                                 \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			fprintf(stderr, "does not hold: %s\n", #what);                             \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 static struct base {
 	uint8_t *bytes;

@@ -16,18 +16,11 @@
 
 #include <devfd/print.h>
 
+#include "must.h"
 #include "random_desc.h"
 
 #define MAX_BASES 8
 #define ROOM	  (1u << 17)
-
-#define MUST(what)                                                                                 \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			fprintf(stderr, "does not hold: %s\n", #what);                             \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 static char *bases[MAX_BASES];
 

@@ -6,15 +6,8 @@
 
 #include <devfd/table.h>
 
+#include "must.h"
 #include "table_check.h"
-
-#define MUST(what)                                                                                 \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			fprintf(stderr, "does not hold: %s\n", #what);                             \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 static void check_line(void *ctx, const char *text)
 {
