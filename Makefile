@@ -13,7 +13,7 @@ SAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:verify_asan_link_order=0 
 # Tests in which threads meet. A child of fork() has threads of its own.
 TSAN_TESTS = device_test moments_test full_test link_test server_test user_test util_test mmio_test
 # The library of `devfd run`, where registers are trapped.
-TSAN_SHIM = $(if $(filter x86_64,$(shell uname -m)),tests/shim/libdevfd-shim-tsan.so tests/shim/shim-hammer-tsan)
+TSAN_SHIM = $(if $(filter x86_64,$(shell uname -m)),tests/shim/libdevfd-shim-san.so tests/shim/shim-hammer-tsan)
 TSAN_ENV = TSAN_OPTIONS=halt_on_error=1:die_after_fork=0
 
 .PHONY: all built deps demo check check-vm check-uml check-selftests check-san check-tsan compare bench fuzz install format clean
