@@ -18,7 +18,7 @@
 
 #define ROUNDS 1000
 #define RUNS   2000
-#define PATH   NO_KERNEL_PATH "/net/eth0"
+#define PATH   NO_KERNEL_PATH "/cpu/cpu0/topology/core_id"
 
 int main(void)
 {

@@ -3,11 +3,8 @@
 
 void *shim_next(_Atomic(void *) *cache, const char *name)
 {
-	void *found = atomic_load_explicit(cache, memory_order_relaxed);
+	void *found = dlsym(RTLD_NEXT, name);
 
-	if (!found) {
-		found = dlsym(RTLD_NEXT, name);
-		atomic_store_explicit(cache, found, memory_order_relaxed);
-	}
+	atomic_store_explicit(cache, found, memory_order_relaxed);
 	return found;
 }

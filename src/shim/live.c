@@ -18,8 +18,7 @@
 /* Only paths with such a last component are looked at. */
 static bool may_be_live(const char *base)
 {
-	return (base[0] == 'c' || base[0] == 'r') && shim_mount_file(0) &&
-	       shim_sysfs_name(base) < SHIM_NUM_SYSFS;
+	return shim_mount_file(0) && shim_sysfs_name(base) < SHIM_NUM_SYSFS;
 }
 
 static bool is_file(const struct shim_mount *m, const struct stat *st)

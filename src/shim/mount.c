@@ -60,21 +60,26 @@ bool shim_any(void)
 	return shim_mount_number(1);
 }
 
-struct shim_mount *shim_find(int dirfd, const char *path)
+static __attribute__((noinline)) struct shim_mount *find(int dirfd, const char *path)
 {
 	const char *slash, *base;
 	struct shim_mount *m;
 
-	if (!path || opening)
+	if (opening)
 		return NULL;
-	/* Nearly every other path has another last component, and that is all it costs. */
 	slash = strrchr(path, '/');
 	base = slash ? slash + 1 : path;
 	for (uint32_t i = 1; (m = shim_mount_number(i)); i++) {
-		if (m->base[0] == base[0] && !strcmp(m->base, base) && same_path(m, dirfd, path))
+		if (!strcmp(m->base, base) && same_path(m, dirfd, path))
 			return m;
 	}
 	return live_find(dirfd, path, base);
+}
+
+/* Nearly every other path ends here, and that is all it costs. */
+struct shim_mount *shim_find(int dirfd, const char *path)
+{
+	return path && shim_endings[shim_ending(path)] ? find(dirfd, path) : NULL;
 }
 
 /* ---- opening ---- */

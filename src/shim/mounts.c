@@ -20,6 +20,8 @@ static const char *const file_names[SHIM_NUM_SYSFS] = {
 	"resource1_wc", "resource2_wc", "resource3_wc", "resource4_wc", "resource5_wc",
 };
 
+bool shim_endings[256];
+
 /* All memfds have the same; 0 until one was seen. */
 static _Atomic(dev_t) memfd_dev;
 
@@ -122,6 +124,7 @@ static struct shim_mount *add_node(const char *path, enum shim_node node, const 
 	    !shim_path_absolute("/", path, m->path, sizeof(m->path)) || !m->path[0])
 		return NULL;
 	m->base = strrchr(m->path, '/') + 1;
+	shim_endings[shim_ending(m->path)] = true;
 	m->node = node;
 	if (address && *address == '@')
 		m->supervisor = address + 1;
@@ -170,6 +173,7 @@ static void add_files(struct shim_mount *device)
 		snprintf(m->path, sizeof(m->path), "/sys/devices/pci%.7s/%s/%s", device->name,
 			 device->name, file_names[i]);
 		m->base = strrchr(m->path, '/') + 1;
+		shim_endings[shim_ending(m->path)] = true;
 		m->node = SHIM_SYSFS;
 		m->index = i;
 		m->device = device;

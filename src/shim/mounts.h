@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -119,6 +120,23 @@ struct shim_mount *shim_mount_file(uint32_t i);
 
 /** shim_sysfs_name() - Return: which file of a function has that name, or SHIM_NUM_SYSFS */
 enum shim_sysfs shim_sysfs_name(const char *name);
+
+/* Those of all mounts: nearly every other path has another one. */
+extern bool shim_endings[256];
+
+/**
+ * shim_ending() - Return: a number made of the last two characters of a path
+ *
+ * Of a path of one character, the one before is the slash that the absolute path has there.
+ */
+static inline uint8_t shim_ending(const char *path)
+{
+	const size_t len = strlen(path);
+	const uint8_t before = len > 1 ? (uint8_t)path[len - 2] : '/';
+	const uint8_t last = len ? (uint8_t)path[len - 1] : 0;
+
+	return (uint8_t)(before * 8 ^ last);
+}
 
 /** shim_mount_path() - Return: the mount at an absolute path, or NULL */
 struct shim_mount *shim_mount_path(const char *path);

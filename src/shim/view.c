@@ -15,32 +15,10 @@
 static const char *view;
 static size_t view_len;
 
-/* Directories; the last is the start of the names of several. */
-static const char *const prefixes[] = {
-	"/sys/bus/pci/",
-	"/sys/kernel/iommu_groups/",
-	"/sys/class/vfio/",
-	"/sys/class/vfio-dev/",
-	"/sys/class/iommu/",
-	"/sys/module/vfio/",
-	"/sys/module/vfio_pci/",
-	"/sys/module/vfio_iommu_type1/",
-	"/dev/vfio/",
-	"/sys/devices/pci",
-};
-
 void shim_view_set(const char *dir)
 {
 	view = *dir ? dir : NULL;
 	view_len = strlen(dir);
-}
-
-/* A directory is meant with and without a slash at the end. */
-static bool below(const char *path, const char *prefix)
-{
-	size_t len = strlen(prefix);
-
-	return !strncmp(path, prefix, len) || (!strncmp(path, prefix, len - 1) && !path[len - 1]);
 }
 
 /* Nearly every other path ends here. One that hides it behind "." or ".." at its start does, too.
@@ -50,36 +28,79 @@ static bool may_be_below(const char *path)
 	if (path[0] != '/')
 		return false;
 	if (path[1] == 's')
-		return !strncmp(path, "/sys/", 5);
-	return path[1] == 'd' && !strncmp(path, "/dev/", 5) &&
+		return path[2] == 'y' && path[3] == 's' && path[4] == '/';
+	return path[1] == 'd' && path[2] == 'e' && path[3] == 'v' && path[4] == '/' &&
 	       (path[5] == 'v' || path[5] == '.' || path[5] == '/');
 }
 
-/* Of those that begin like this, other ones differ in the next letter. */
-static bool in_view(const char *path)
+/* A string of known length; of those, a few loads tell. */
+#define STARTS(path, len, text)                                                                    \
+	((len) >= sizeof(text) - 1 && !memcmp((path), (text), sizeof(text) - 1))
+
+/* A directory is meant with and without a slash at the end. */
+#define IS_BELOW(path, len, dir)                                                                   \
+	(STARTS(path, len, dir) && (!(path)[sizeof(dir) - 1] || (path)[sizeof(dir) - 1] == '/'))
+
+/* The letter behind "/sys/" or "/dev/" leaves few to be compared with. */
+static bool in_view(const char *path, size_t len)
 {
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
-		if (path[5] == prefixes[i][5] && below(path, prefixes[i]))
-			return true;
+	switch (len > 5 ? path[5] : '\0') {
+	case 'b':
+		return IS_BELOW(path, len, "/sys/bus/pci");
+	case 'c':
+		return IS_BELOW(path, len, "/sys/class/vfio") ||
+		       IS_BELOW(path, len, "/sys/class/vfio-dev") ||
+		       IS_BELOW(path, len, "/sys/class/iommu");
+	case 'd':
+		return STARTS(path, len, "/sys/devices/pci");
+	case 'k':
+		return IS_BELOW(path, len, "/sys/kernel/iommu_groups");
+	case 'm':
+		return IS_BELOW(path, len, "/sys/module/vfio") ||
+		       IS_BELOW(path, len, "/sys/module/vfio_pci") ||
+		       IS_BELOW(path, len, "/sys/module/vfio_iommu_type1");
+	case 'v':
+		return IS_BELOW(path, len, "/dev/vfio");
+	default:
+		return false;
 	}
-	return false;
+}
+
+typedef uint8_t bytes __attribute__((vector_size(8)));
+
+/* Those of 8 characters that the next one makes a detour of. */
+static bytes detours(const char *path)
+{
+	bytes here, next;
+
+	memcpy(&here, path, sizeof(here));
+	memcpy(&next, path + 1, sizeof(next));
+	return (bytes)((here == '/') & ((next == '.') | (next == '/')));
 }
 
 /* ".", ".." or "//", or at least a name that starts with a dot. */
-static bool has_detours(const char *path)
+static bool has_detours(const char *path, size_t len)
 {
-	for (; *path; path++) {
-		if (path[0] == '/' && (path[1] == '.' || path[1] == '/'))
-			return true;
+	char padded[16] = { 0 };
+	bytes found = { 0 };
+	uint64_t any;
+
+	if (len < sizeof(found)) {
+		path = memcpy(padded, path, len);
+		len = sizeof(found);
 	}
-	return false;
+	for (size_t i = 0; i + sizeof(found) < len; i += sizeof(found))
+		found |= detours(path + i);
+	found |= detours(path + len - sizeof(found));
+	memcpy(&any, &found, sizeof(any));
+	return any;
 }
 
 /*
  * Whether a path that takes detours leads into the view. In it, what ".." means behind a link is
  * for the kernel to say.
  */
-static bool winds_into_view(const char *path, const char *in_tree)
+static bool winds_into_view(const char *path, size_t len, const char *in_tree)
 {
 	char absolute[PATH_MAX];
 	int saved = errno;
@@ -87,27 +108,34 @@ static bool winds_into_view(const char *path, const char *in_tree)
 
 	if (!shim_path_absolute("/", path, absolute, sizeof(absolute)))
 		return false;
-	if (may_be_below(absolute) && in_view(absolute))
+	if (may_be_below(absolute) && in_view(absolute, strlen(absolute)))
 		return true;
 	/* Into the view and, as far as the text tells, out of it again: by a link in it or not. */
-	is_there = in_view(path) && !NEXT(faccessat)(AT_FDCWD, in_tree, F_OK, AT_SYMLINK_NOFOLLOW);
+	is_there = in_view(path, len) &&
+		   !NEXT(faccessat)(AT_FDCWD, in_tree, F_OK, AT_SYMLINK_NOFOLLOW);
 	errno = saved;
 	return is_there;
 }
 
+static __attribute__((noinline)) const char *into_view(const char *path, size_t len, bool winds,
+						       char buf[PATH_MAX])
+{
+	if (snprintf(buf, PATH_MAX, "%s%s", view, path) >= PATH_MAX ||
+	    (winds && !winds_into_view(path, len, buf)))
+		return path;
+	return buf;
+}
+
 const char *shim_view(const char *path, char buf[PATH_MAX])
 {
+	size_t len;
 	bool winds;
 
 	if (!view || !path || !may_be_below(path))
 		return path;
-	winds = has_detours(path);
-	if (!winds && !in_view(path))
-		return path;
-	if (snprintf(buf, PATH_MAX, "%s%s", view, path) >= PATH_MAX ||
-	    (winds && !winds_into_view(path, buf)))
-		return path;
-	return buf;
+	len = strlen(path);
+	winds = has_detours(path, len);
+	return winds || in_view(path, len) ? into_view(path, len, winds, buf) : path;
 }
 
 size_t shim_view_start(const char *path)
