@@ -137,6 +137,13 @@ int side_serve(struct shim_mount *m);
  */
 int side_keep(int memfd, int *keep);
 
+/**
+ * side_written() - have devices looked after, by core_lock(), whenever a memfd was written
+ *
+ * Return: 0 or a negative errno.
+ */
+int side_written(int memfd);
+
 /** side_in_use() - Return: true when somebody has the memfd open; @keep as side_keep() gave it */
 bool side_in_use(int keep, uint64_t inode);
 

@@ -16,6 +16,7 @@
 
 #include "shim/core.h"
 #include "shim/ioeventfd.h"
+#include "shim/sysfs.h"
 #include "shim/way.h"
 
 int core_write_table(const struct shim_mount *m, int fd)
@@ -103,11 +104,15 @@ int core_lock(struct shim_mount *m)
 	shim_mutex_lock(&m->lock);
 	if (!m->served)
 		ret = start(m, NULL);
-	if (ret)
+	if (ret) {
 		shim_mutex_unlock(&m->lock);
-	else if (m->bells)
+		return ret;
+	}
+	if (m->bells)
 		ioeventfd_run(m);
-	return ret;
+	if (m->reset)
+		sysfs_written(m);
+	return 0;
 }
 
 void core_unlock(struct shim_mount *m)

@@ -94,6 +94,13 @@ static const char *device_mode(const char *mode)
 	return strchr(mode, 'e') ? "r+e" : "r+";
 }
 
+static int device_access(const char *mode)
+{
+	if (strchr(mode, '+'))
+		return O_RDWR;
+	return mode[0] == 'r' ? O_RDONLY : O_WRONLY;
+}
+
 static FILE *opened(FILE *stream, int fd)
 {
 	int saved = errno;
@@ -115,7 +122,7 @@ FILE *fopen(const char *path, const char *mode)
 
 	if (!m)
 		return NEXT(fopen)(shim_view(path, view), mode);
-	fd = (int)shim_result(shim_stdio_open(m, table, sizeof(table)));
+	fd = (int)shim_result(shim_stdio_open(m, device_access(mode), table, sizeof(table)));
 	return fd < 0 ? NULL : opened(NEXT(fopen)(table, device_mode(mode)), fd);
 }
 
@@ -128,7 +135,7 @@ FILE *freopen(const char *path, const char *mode, FILE *stream)
 
 	if (!m)
 		return NEXT(freopen)(shim_view(path, view), mode, stream);
-	fd = (int)shim_result(shim_stdio_open(m, table, sizeof(table)));
+	fd = (int)shim_result(shim_stdio_open(m, device_access(mode), table, sizeof(table)));
 	return fd < 0 ? NULL : opened(NEXT(freopen)(table, device_mode(mode), stream), fd);
 }
 

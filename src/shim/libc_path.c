@@ -186,7 +186,7 @@ int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *actions, int fd
 {
 	struct shim_mount *m = shim_find(AT_FDCWD, path);
 	char view[PATH_MAX];
-	int ret = m ? shim_stdio_keep(m, view, sizeof(view)) : 0;
+	int ret = m ? shim_stdio_keep(m, flags & O_ACCMODE, view, sizeof(view)) : 0;
 
 	if (ret)
 		return -ret;

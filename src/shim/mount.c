@@ -97,17 +97,17 @@ int shim_open(struct shim_mount *m, int flags)
 	return ret ? ret : fd;
 }
 
-int shim_stdio_open(struct shim_mount *m, char *path, size_t size)
+int shim_stdio_open(struct shim_mount *m, int access, char *path, size_t size)
 {
 	const bool can = m->node == SHIM_DEVICE || m->node == SHIM_SYSFS;
-	int fd = can ? shim_open(m, O_RDONLY | O_CLOEXEC) : -EINVAL;
+	int fd = can ? shim_open(m, access | O_CLOEXEC) : -EINVAL;
 
 	if (fd >= 0)
 		snprintf(path, size, "/proc/self/fd/%d", fd);
 	return fd;
 }
 
-int shim_stdio_keep(struct shim_mount *m, char *path, size_t size)
+int shim_stdio_keep(struct shim_mount *m, int access, char *path, size_t size)
 {
 	static struct {
 		int fd;
@@ -116,7 +116,7 @@ int shim_stdio_keep(struct shim_mount *m, char *path, size_t size)
 	int fd = kept[m->number].fd;
 
 	if (!kept[m->number].inode || shim_memfd_inode(fd) != kept[m->number].inode) {
-		fd = shim_stdio_open(m, path, size);
+		fd = shim_stdio_open(m, access, path, size);
 		if (fd < 0)
 			return fd;
 		kept[m->number].fd = fd;
@@ -157,6 +157,13 @@ int side_keep(int memfd, int *keep)
 {
 	(void)memfd;
 	*keep = -1;
+	return 0;
+}
+
+/* Who uses the device next sees it. */
+int side_written(int memfd)
+{
+	(void)memfd;
 	return 0;
 }
 

@@ -63,6 +63,7 @@ enum shim_sysfs {
  * @bells: SHIM_CDEV: eventfds that write to registers, or NULL
  * @account: SHIM_CDEV: where it is kept what the device writes, or NULL; guarded by dirty.c
  * @touched: SHIM_CDEV: sysfs may have changed what a driver finds
+ * @reset: SHIM_CDEV: the file of sysfs, once it was open
  * @image: SHIM_SYSFS: what is in @memfd, or NULL
  * @enabled: SHIM_SYSFS: the ROM can be read
  */
@@ -88,6 +89,7 @@ struct shim_mount {
 	struct shim_bells *bells;
 	struct shim_dirty *account;
 	bool touched;
+	struct shim_mount *reset;
 	uint8_t *image;
 	bool enabled;
 };

@@ -94,14 +94,26 @@ int shim_server_wait(void)
 	return ret ? ret : awake_turn(&rings, see_to_others, NULL);
 }
 
-/* ---- fds that go away ---- */
+/* ---- fds that go away, and files that are written ---- */
+
+static void do_what_was_written(void)
+{
+	struct shim_mount *m;
+
+	for (uint32_t i = 1; (m = shim_mount_number(i)); i++) {
+		if (m->reset && !core_lock(m))
+			core_unlock(m);
+	}
+}
 
 static void somebody_closed(struct shim_watch *w)
 {
 	char events[4096];
 
-	if (read(w->fd, events, sizeof(events)) > 0)
-		vfio_closed();
+	if (read(w->fd, events, sizeof(events)) <= 0)
+		return;
+	do_what_was_written();
+	vfio_closed();
 }
 
 void shim_server_settle(void)
@@ -109,16 +121,30 @@ void shim_server_settle(void)
 	somebody_closed(&closings);
 }
 
+static int tell_of(int memfd, uint32_t events, char path[32])
+{
+	snprintf(path, 32, "/proc/self/fd/%d", memfd);
+	return inotify_add_watch(closings.fd, path, events) < 0 ? -errno : 0;
+}
+
+int side_written(int memfd)
+{
+	char path[32];
+
+	return tell_of(memfd, IN_MODIFY, path);
+}
+
 int side_keep(int memfd, int *keep)
 {
 	char path[32];
+	int ret;
 
 	*keep = -1;
 	if (set < 0)
 		return 0; /* no loop: nobody will open it */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
-	if (inotify_add_watch(closings.fd, path, IN_CLOSE) < 0)
-		return -errno;
+	ret = tell_of(memfd, IN_CLOSE, path);
+	if (ret)
+		return ret;
 	/* An opening for reading is counted, that of memfd_create() is not. */
 	*keep = open(path, O_RDONLY | O_CLOEXEC);
 	return *keep < 0 ? -errno : 0;

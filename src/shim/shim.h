@@ -50,11 +50,16 @@ bool shim_any(void);
 /** shim_open() - open() on a mount. Return: a new fd or a negative errno */
 int shim_open(struct shim_mount *m, int flags);
 
-/** shim_stdio_open() - what stdio opens instead. Return: an fd to be closed, or a negative errno */
-int shim_stdio_open(struct shim_mount *m, char *path, size_t size);
+/**
+ * shim_stdio_open() - what stdio opens instead
+ * @access: O_RDONLY, O_WRONLY or O_RDWR
+ *
+ * Return: an fd to be closed, or a negative errno.
+ */
+int shim_stdio_open(struct shim_mount *m, int access, char *path, size_t size);
 
 /** shim_stdio_keep() - the same with a path that stays good. Return: 0 or a negative errno */
-int shim_stdio_keep(struct shim_mount *m, char *path, size_t size);
+int shim_stdio_keep(struct shim_mount *m, int access, char *path, size_t size);
 
 /* ---- fds.c ---- */
 

@@ -6,6 +6,10 @@
  * of a device is. The memfd of config holds what the registers were at the last opening, because
  * stdio reads inside libc. What a call does, and its errno, are as in the kernel: sysfs first cuts
  * what goes past the end of the file, moves no more than a page, and then asks the file.
+ *
+ * stdio also writes inside libc, and so does `echo 1 >reset` of bash. So the memfd of reset can be
+ * written, and what lies in it is looked at before the device is used again. A write to config must
+ * be known exactly, also one of what is there already, and so is refused in this way.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -136,6 +140,36 @@ static ssize_t move_reset(const struct shim_mount *m, const uint8_t *bytes, size
 	return ret ? ret : (ssize_t)len;
 }
 
+/* Bytes are taken one by one, so that what is written meanwhile is not lost. */
+static bool reset_is_written(uint8_t *image)
+{
+	bool ones = false, others = false, asked = false;
+
+	for (size_t i = 0; i < PAGE; i++) {
+		char c = (char)__atomic_exchange_n(&image[i], 0, __ATOMIC_RELAXED);
+
+		if (c && c != '\n') {
+			ones |= c == '1';
+			others |= c != '1';
+			continue;
+		}
+		asked |= ones && !others;
+		ones = others = false;
+	}
+	return asked || (ones && !others);
+}
+
+void sysfs_written(struct shim_mount *device)
+{
+	static const uint8_t nothing[PAGE];
+
+	if (memcmp(device->reset->image, nothing, PAGE) == 0 ||
+	    !reset_is_written(device->reset->image))
+		return;
+	device->touched = true;
+	dfd_device_reset(device->dev);
+}
+
 /* Locked, in a page of ours. */
 static ssize_t move_locked(struct shim_mount *m, bool writes, uint8_t *bytes, size_t len,
 			   uint64_t off)
@@ -205,21 +239,32 @@ int sysfs_map(struct shim_mount *m, uint64_t off, bool writes, struct core_place
 
 /* ---- opening ---- */
 
-/* The program must not write to it, and we go on doing so by a map. */
+static size_t image_size(const struct shim_mount *m)
+{
+	if (m->index == SHIM_SYSFS_RESET)
+		return PAGE;
+	return m->index == SHIM_SYSFS_CONFIG ? size_of(m) : 0;
+}
+
+/* The program must not write to it, but for reset; and we do so by a map. */
 static int make_image(struct shim_mount *m, int fd)
 {
-	const size_t size = m->index == SHIM_SYSFS_CONFIG ? size_of(m) : 0;
+	const int kept = m->index == SHIM_SYSFS_RESET ? 0 : F_SEAL_FUTURE_WRITE;
+	const size_t size = image_size(m);
 	void *map = NULL;
 
 	if (size && !ftruncate(fd, (off_t)size))
 		map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED || (size && !map) ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE))
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | kept))
 		return -errno;
 	if (m->image)
 		munmap(m->image, size);
 	m->image = map;
-	return 0;
+	if (m->index != SHIM_SYSFS_RESET)
+		return 0;
+	m->device->reset = m;
+	return side_written(fd);
 }
 
 static int make_memfd(struct shim_mount *m)
@@ -254,7 +299,7 @@ static int open_locked(struct shim_mount *m, int flags)
 		ret = make_memfd(m);
 	if (ret)
 		return ret;
-	if (m->image)
+	if (m->index == SHIM_SYSFS_CONFIG)
 		move_config(m, false, m->image, size_of(m), 0);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", m->memfd);
 	fd = NEXT(open)(path, flags);

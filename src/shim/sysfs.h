@@ -14,4 +14,7 @@ ssize_t sysfs_move(struct shim_mount *m, bool writes, uint8_t *user, size_t len,
 off_t sysfs_end(struct shim_mount *m);
 int sysfs_map(struct shim_mount *m, uint64_t off, bool writes, struct core_place *p);
 
+/** sysfs_written() - do what was written past all calls, to a device, locked, with @reset */
+void sysfs_written(struct shim_mount *device);
+
 #endif

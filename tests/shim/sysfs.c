@@ -276,6 +276,32 @@ static void reset(volatile uint8_t *bar)
 	close(fd);
 }
 
+/* stdio writes inside libc; that is seen by the next access at the latest. */
+static void reset_by_stdio(volatile uint8_t *bar)
+{
+	static const struct {
+		const char *text;
+		bool resets;
+	} cases[] = { { "1\n", true }, { "0\n", false }, { "1", true }, { "1x\n", false } };
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset", name);
+	f = fopen(path, "w");
+	if (!f && errno == ENOENT)
+		return;
+	CHECK(f != NULL);
+	for (size_t i = 0; f && i < sizeof(cases) / sizeof(*cases); i++) {
+		set(bar, 4, 1);
+		CHECK(fputs(cases[i].text, f) >= 0);
+		WANT(0, fflush(f));
+		WANT(cases[i].resets ? 0 : 0xfffffffe, get(bar, 4));
+	}
+	if (f)
+		WANT(0, fclose(f));
+	WANT(-EACCES, fopen(path, "r") ? 0 : -1);
+}
+
 int main(int argc, char **argv)
 {
 	char group[64];
@@ -298,6 +324,7 @@ int main(int argc, char **argv)
 	registers(bar);
 	with_vfio(bar, group);
 	reset(bar);
+	reset_by_stdio(bar);
 	printf("%d failures\n", failures);
 	return failures > 0;
 }
