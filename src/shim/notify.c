@@ -265,6 +265,7 @@ static void answer_probe(const struct seccomp_notif *n, int fd)
 	shim_call_from(caller);
 	send_fd(n->id, &a);
 	shim_call_from(NULL);
+	notify_forget();
 }
 
 /* Once the listener is closed, the child is told that there is no such call. */

@@ -88,4 +88,7 @@ void notify_do(const struct seccomp_data *call, struct notify_answer *answer);
  */
 struct shim_caller *notify_caller(pid_t tid, uint64_t code, bool *known);
 
+/** notify_forget() - know no process any more, because the fds that it takes go */
+void notify_forget(void);
+
 #endif

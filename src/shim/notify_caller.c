@@ -76,6 +76,14 @@ static struct shim_caller *remember(unsigned int i, pid_t process)
 	return shim_caller_new(process, &processes[i]) ? NULL : processes[i];
 }
 
+void notify_forget(void)
+{
+	for (unsigned int i = 0; i < MAX_KNOWN; i++) {
+		shim_caller_put(processes[i]);
+		processes[i] = NULL;
+	}
+}
+
 struct shim_caller *notify_caller(pid_t tid, uint64_t code, bool *known)
 {
 	unsigned int i = find(tid);
