@@ -18,6 +18,9 @@ void iommufd_release(struct vfio_object *o)
 {
 	struct iommufd_object *next;
 
+	/* Accounts are in lists of their address spaces. */
+	for (const struct iommufd_object *obj = o->iommufd->objects; obj; obj = obj->next)
+		dirty_free(obj->dirty);
 	for (struct iommufd_object *obj = o->iommufd->objects; obj; obj = next) {
 		next = obj->next;
 		shim_space_free(obj->space);

@@ -4,8 +4,17 @@ set -u
 edu=/dev/devfd/edu
 shapes=/dev/devfd/shapes
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
 status=0
+
+# What sanitizers find in the process with the devices, which has no standard error any more.
+export ASAN_OPTIONS=${ASAN_OPTIONS-}:log_path=$dir/sanitizer
+ended() {
+	local code=$?
+	cat "$dir"/sanitizer.* 2>/dev/null && code=1
+	rm -rf "$dir"
+	exit $code
+}
+trap ended EXIT
 
 fail() { # TEXT...
 	echo "FAIL: $*"
