@@ -17,10 +17,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
  */
 static bool inherited;
 
+/* A call on it is under way; it stays until that is over, whoever closes its last fd meanwhile. */
+static const struct vfio_object *called;
+
+/* By an fd. One that has none any more, but is held by others, is not called. */
 static struct vfio_object *find(uint64_t inode)
 {
 	for (uint32_t i = 0; i < VFIO_MAX_OBJECTS && inode; i++) {
-		if (objects[i].kind != VFIO_FREE && objects[i].inode == inode)
+		if (objects[i].kind != VFIO_FREE && objects[i].open && objects[i].inode == inode)
 			return &objects[i];
 	}
 	return NULL;
@@ -152,7 +156,8 @@ void vfio_sweep(void)
 	for (uint32_t i = 0; i < VFIO_MAX_OBJECTS && !inherited; i++) {
 		struct vfio_object *o = &objects[i];
 
-		if (o->kind == VFIO_FREE || !o->open || side_in_use(o->keep, o->inode))
+		if (o->kind == VFIO_FREE || !o->open || o == called ||
+		    side_in_use(o->keep, o->inode))
 			continue;
 		o->open = false;
 		if (!o->holders)
@@ -291,8 +296,10 @@ int vfio_ioctl(uint64_t inode, uint32_t request, void *arg)
 
 	shim_mutex_lock(&lock);
 	o = find(inode);
+	called = o;
 	if (o)
 		ret = handlers[o->kind](o, request, arg);
+	called = NULL;
 	shim_mutex_unlock(&lock);
 	return ret;
 }
