@@ -8,7 +8,8 @@
  * of its bytes. The kernel ends a receive behind the piece that carried them, so they belong to the
  * last piece; peers send a message in one piece, with its fds at the first byte. So they go to the
  * last message that begins in the received bytes and may have any, judged by its command; where
- * there is none they are closed. A message that has begun earlier gets none.
+ * there is none they are closed. A message that has begun earlier gets none. There is room for the
+ * fds of one message, so it is taken before more is received.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -265,10 +266,21 @@ static int receive_with_fds(struct conn *c, int flags, unsigned int looks)
 	return ret ? ret : n != 0;
 }
 
+/* Is a message with fds there that nobody has taken yet? */
+static bool fds_wait(const struct conn *c)
+{
+	size_t at = c->in.start + (size_t)(c->fds_position - c->in_position);
+	struct user_header head;
+
+	return c->num_fds && header_at(&c->in, at, &head) && head.size <= c->in.end - at;
+}
+
 static int receive(struct conn *c, int flags, unsigned int looks)
 {
 	if (c->bulk.left)
 		return receive_bulk(c);
+	if (fds_wait(c))
+		return 1;
 	if (!buf_reserve(&c->in, wanted(c)))
 		return -ENOMEM;
 	return c->fdless ? receive_bytes(c, flags, looks) : receive_with_fds(c, flags, looks);

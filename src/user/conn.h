@@ -99,8 +99,8 @@ void conn_finish(struct conn *c);
 /**
  * conn_receive() - one system call
  *
- * Return: 1 when there are new bytes, 0 at the end of the stream, -EAGAIN, -EPROTO when fds were
- * lost, -ENOMEM, or what recvmsg() says.
+ * Return: 1 when there are new bytes, or a message with fds is to be taken first; 0 at the end of
+ * the stream, -EAGAIN, -EPROTO when fds were lost, -ENOMEM, or what recvmsg() says.
  */
 int conn_receive(struct conn *c);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -20,9 +21,9 @@
 
 #define MANY 400
 
-/** struct counter - a device that counts what it is asked to do */
+/** struct counter - a device that counts what it is asked to do; maps of files alone */
 struct counter {
-	unsigned int writes, resets;
+	unsigned int writes, resets, files;
 };
 
 static ssize_t count_write(struct dfd_device *dev, uint32_t region, uint64_t offset,
@@ -51,10 +52,27 @@ static int count_reset(struct dfd_device *dev)
 	return 0;
 }
 
+static int count_file(struct dfd_device *dev, struct dfd_dma_map *map)
+{
+	struct counter *n = dfd_device_priv(dev);
+
+	n->files += map->kind == DFD_DMA_FD;
+	return 0;
+}
+
+static int forget_file(struct dfd_device *dev, uint64_t iova, uint64_t size, uint64_t *unmapped)
+{
+	(void)dev, (void)iova;
+	*unmapped = size;
+	return 0;
+}
+
 static const struct dfd_device_ops counter_ops = { .size = sizeof(counter_ops),
 						   .name = "counter",
 						   .region_read = read_nothing,
 						   .region_write = count_write,
+						   .dma_map = count_file,
+						   .dma_unmap = forget_file,
 						   .reset = count_reset };
 
 static struct dfd_device *counter_new(struct counter *n, uint32_t flags)
@@ -171,6 +189,32 @@ static void test_posted_and_gone(void **state)
 	rig_stop(&g);
 }
 
+/* Each map has a file, however much was posted before and in between. */
+static void test_files_behind_a_flood(void **state)
+{
+	const struct user_access a = { .count = 4 };
+	struct user_dma_map map = { .argsz = sizeof(map), .flags = 3, .size = 4096 };
+	const struct user_header head = { .command = USER_DMA_MAP, .flags = USER_NO_REPLY };
+	int fd = memfd_create("flood", MFD_CLOEXEC);
+	struct rig g;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	rig_start(&g, false);
+	for (int i = 0; i < 100; i++)
+		put(&g, USER_REGION_WRITE, USER_NO_REPLY, &a, sizeof(a), "abcd", 4);
+	for (int i = 0; i < 4; i++) {
+		map.address += 4096;
+		assert_int_equal(conn_put(&g.client, head, &map, sizeof(map), NULL, 0, &fd, 1), 0);
+		assert_int_equal(conn_flush(&g.client), 0);
+	}
+	turn(&g, 20);
+	assert_int_equal(g.counters[0].writes, 100);
+	assert_int_equal(g.counters[0].files, 4);
+	close(fd);
+	rig_stop(&g);
+}
+
 /* Between what epoll says and what the server does about it, a client sends a lot. */
 static void send_flood(void *ctx, enum dfd_serve_level level, const char *text)
 {
@@ -253,6 +297,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_posted_and_gone),
+		cmocka_unit_test(test_files_behind_a_flood),
 		cmocka_unit_test(test_ring_behind_a_flood),
 		cmocka_unit_test(test_left_without_reset),
 		cmocka_unit_test(test_added_twice),
