@@ -5,9 +5,9 @@
  * A process has one connection to each supervisor that it knows (one, but for a `devfd run` inside
  * another), made at the first call. The program may close its fd, and does: shells and daemons
  * close every number. So the number is believed only after a look at the inode of the socket, and
- * another connection made. A child of fork() makes its own, because a connection stands for the
- * memory and the fds of one process. A child of vfork() has its parent's memory and copies of its
- * fds, so it may use the connection, but not make one.
+ * another connection made. A child of fork() or clone() makes its own, because a connection stands
+ * for the memory and the fds of one process. A child of vfork() has its parent's memory and copies
+ * of its fds, so it may use the connection, but not make one.
  *
  * A connection has a ring, for accesses of few bytes (client_ring.c); what cannot go that way goes
  * by the socket, which sees to it that there is a connection again.
@@ -140,7 +140,13 @@ static bool still_there(const struct client *c)
 	return c->pid && client_socket_there(&c->socket);
 }
 
-/* Not for a child of vfork(). */
+/* Is the memory that of another process? Then so is the connection. */
+static bool borrowed(void)
+{
+	return shim_vforked() && shim_owner();
+}
+
+/* Not where it is borrowed. */
 static void disconnect(struct client *c)
 {
 	if (still_there(c))
@@ -152,7 +158,7 @@ static void disconnect(struct client *c)
 
 static int connected(struct client *c)
 {
-	if (shim_vforked())
+	if (borrowed())
 		return still_there(c) ? 0 : -EAGAIN;
 	if (still_there(c) && c->pid == getpid())
 		return 0;
@@ -180,7 +186,7 @@ static int call_locked(const char *supervisor, const struct shim_call *call,
 	if (ret)
 		return ret;
 	ret = exchange(c->socket.fd, call, answer, cloexec, fd);
-	if (ret && !shim_vforked())
+	if (ret && !borrowed())
 		disconnect(c);
 	return ret;
 }
@@ -207,7 +213,7 @@ static bool by_ring_locked(struct client *c, struct ring_request *q, struct ring
 	int ret = client_ring_exchange(&c->ring, &c->socket, writes, q, a);
 
 	*result = ret ? ret : a->error ? -(int)a->error : (int64_t)a->moved;
-	if (ret == -EIO && !shim_vforked())
+	if (ret == -EIO && !borrowed())
 		disconnect(c);
 	return ret != -EAGAIN;
 }

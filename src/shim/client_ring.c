@@ -3,8 +3,8 @@
  * Accesses of few bytes by the ring, from the program's end.
  *
  * Theory of operation: as long as the supervisor looks, an access needs no system call, so nothing
- * is asked that only the kernel knows. A child of fork() must not use the ring of its parent: a
- * page that the kernel wipes in children tells. A child of vfork() has the memory of its parent,
+ * is asked that only the kernel knows. A child of fork() must not use the ring of its parent: the
+ * memory has another owner then (shim_owner()). A child of vfork() has the memory of its parent,
  * and may.
  *
  * Where the supervisor sleeps it is woken by a byte in the socket, which otherwise only tells
@@ -25,14 +25,12 @@
 #include <unistd.h>
 
 #include "shim/client_ring.h"
-#include "shim/next.h"
+#include "shim/shim.h"
 
 /* The futex cannot tell that the supervisor has gone, so the socket is asked that often. */
 #define SLICE_MS 10
 /* Where the program has closed the socket, the supervisor has so long to see it: 10 s. */
 #define LAST_SLICE 1000u
-
-#define PAGE 4096u
 
 bool client_socket_there(const struct client_socket *s)
 {
@@ -42,21 +40,6 @@ bool client_socket_there(const struct client_socket *s)
 }
 
 /* ---- joining ---- */
-
-static uint32_t *mark_as_ours(void)
-{
-	uint32_t *page =
-		NEXT(mmap)(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (page == MAP_FAILED)
-		return NULL;
-	if (madvise(page, PAGE, MADV_WIPEONFORK)) {
-		NEXT(munmap)(page, PAGE);
-		return NULL;
-	}
-	*page = 1;
-	return page;
-}
 
 /* A sandbox may forbid it; who cannot sleep would look for ever. */
 static bool may_sleep(struct ring *r)
@@ -69,8 +52,8 @@ void client_ring_join(struct client_ring *r, int memory)
 {
 	if (ring_join_memory(&r->ring, memory))
 		return;
-	r->ours = mark_as_ours();
-	if (!r->ours || !may_sleep(&r->ring))
+	r->ours = shim_owner();
+	if (r->ours <= 0 || !may_sleep(&r->ring))
 		client_ring_leave(r);
 }
 
@@ -78,8 +61,6 @@ void client_ring_leave(struct client_ring *r)
 {
 	if (r->ring.shared)
 		NEXT(munmap)(r->ring.shared, sizeof(*r->ring.shared));
-	if (r->ours)
-		NEXT(munmap)(r->ours, PAGE);
 	*r = (struct client_ring){ .ring = RING_NONE };
 }
 
@@ -120,7 +101,7 @@ int client_ring_exchange(struct client_ring *cr, const struct client_socket *s, 
 	bool slept;
 	int ret;
 
-	if (!cr->ours || !__atomic_load_n(cr->ours, __ATOMIC_RELAXED))
+	if (!cr->ours || cr->ours != shim_owner())
 		return -EAGAIN;
 	slept = ring_sleeps(r);
 	if (slept && !client_socket_there(s))

@@ -18,11 +18,12 @@ bool client_socket_there(const struct client_socket *s);
 
 /**
  * struct client_ring
- * @ours: not 0 in the process that has joined, nor in a child that shares its memory
+ * @ours: the process that has joined; it has the memory that this one runs in, unless that is a
+ * copy
  */
 struct client_ring {
 	struct ring ring;
-	uint32_t *ours;
+	pid_t ours;
 };
 
 /** client_ring_join() - @memory stays the caller's; where it does not work there is no ring */

@@ -5,12 +5,14 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "shim/shim.h"
 
 #define MAX_FDS 65536
+#define PAGE	4096u
 
 /*
  * 0, or what the fd was when it was entered: inode of the memfd << 16 | access mode << 14 | number
@@ -20,12 +22,35 @@ static _Atomic(uint64_t) entries[MAX_FDS];
 /* No entry at or above. */
 static atomic_int limit;
 
-/* The process whose table of fds the entries describe; another one in a child of vfork(). */
-static pid_t owner;
+/*
+ * The process whose table of fds the entries describe; another one in a child of vfork(). It is in
+ * a page that the kernel wipes in children with a copy of this memory: fork() tells of them, but
+ * clone() by itself does not.
+ */
+static pid_t untold, *owner = &untold;
+
+/* Where the kernel does not wipe, such a child is taken for one of vfork(). */
+static void make_owner(void)
+{
+	void *page =
+		NEXT(mmap)(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return;
+	if (madvise(page, PAGE, MADV_WIPEONFORK))
+		NEXT(munmap)(page, PAGE);
+	else
+		owner = page;
+}
+
+pid_t shim_owner(void)
+{
+	return owner == &untold ? -1 : *owner;
+}
 
 bool shim_vforked(void)
 {
-	return getpid() != owner;
+	return getpid() != *owner;
 }
 
 static void set_entry(int fd, uint64_t entry)
@@ -115,7 +140,8 @@ void shim_fd_inherit(void)
 	DIR *dir = opendir("/proc/self/fd");
 	struct dirent *entry;
 
-	owner = getpid();
+	make_owner();
+	*owner = getpid();
 	while (dir && (entry = readdir(dir)))
 		shim_fd_adopt(atoi(entry->d_name));
 	if (dir)
@@ -124,7 +150,7 @@ void shim_fd_inherit(void)
 
 void shim_fd_forked(void)
 {
-	owner = getpid();
+	*owner = getpid();
 }
 
 void shim_low_fds_take(int *fds, size_t count)

@@ -84,6 +84,12 @@ void shim_fd_inherit(void);
 /** shim_vforked() - Return: true in a child of vfork(), which has the memory of its parent */
 bool shim_vforked(void);
 
+/**
+ * shim_owner() - Return: the process that has this memory; 0 in one with a copy that nobody has
+ * told of, as that of clone() by itself; -1 where these cannot be told apart
+ */
+pid_t shim_owner(void);
+
 /** shim_fd_forked() - this is a new process */
 void shim_fd_forked(void);
 

@@ -384,6 +384,33 @@ static void vforks(void)
 	close(fd);
 }
 
+static bool kernel_wipes(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool can = page != MAP_FAILED && !madvise(page, 4096, MADV_WIPEONFORK);
+
+	CHECK(!munmap(page, 4096));
+	return can;
+}
+
+/* A child that nobody is told of has a copy of the memory: what it reads is its own. */
+static void clones(void)
+{
+	static char start[64];
+	int fd = open(edu, O_RDWR), status = -1;
+	pid_t pid;
+
+	CHECK(get(fd, BAR0) == 0x010000ed);
+	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	if (!pid)
+		_exit(pread(fd, start, sizeof(start), 0) != sizeof(start) ||
+		      memcmp(start, "pci", 4) != 0 || get(fd, BAR0) != 0x010000ed);
+	CHECK(waitpid(pid, &status, 0) == pid && !status);
+	CHECK(!start[0]);
+	CHECK(get(fd, BAR0) == 0x010000ed);
+	close(fd);
+}
+
 static void *hammer(void *arg)
 {
 	int fd = *(int *)arg;
@@ -504,6 +531,8 @@ int main(int argc, char **argv)
 	forks();
 	passed();
 	vforks();
+	if (kernel_wipes())
+		clones();
 	threads();
 	stdio();
 	looking();
