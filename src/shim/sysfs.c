@@ -141,12 +141,12 @@ static ssize_t move_reset(const struct shim_mount *m, const uint8_t *bytes, size
 }
 
 /* Bytes are taken one by one, so that what is written meanwhile is not lost. */
-static bool reset_is_written(uint8_t *image)
+static bool is_written(const struct shim_mount *reset)
 {
 	bool ones = false, others = false, asked = false;
 
 	for (size_t i = 0; i < PAGE; i++) {
-		char c = (char)__atomic_exchange_n(&image[i], 0, __ATOMIC_RELAXED);
+		char c = (char)__atomic_exchange_n(&reset->image[i], 0, __ATOMIC_RELAXED);
 
 		if (c && c != '\n') {
 			ones |= c == '1';
@@ -162,9 +162,9 @@ static bool reset_is_written(uint8_t *image)
 void sysfs_written(struct shim_mount *device)
 {
 	static const uint8_t nothing[PAGE];
+	const struct shim_mount *m = device->reset;
 
-	if (memcmp(device->reset->image, nothing, PAGE) == 0 ||
-	    !reset_is_written(device->reset->image))
+	if (memcmp(m->image, nothing, PAGE) == 0 || !is_written(m))
 		return;
 	device->touched = true;
 	dfd_device_reset(device->dev);
