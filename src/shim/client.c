@@ -110,29 +110,51 @@ static int hello(int fd, struct client_ring *ring)
 	return ret ? ret : (int)answer.result;
 }
 
-static int make_connection(struct client *c)
+/* Return: a socket; -ENODEV when there is no supervisor */
+static int reach(const char *supervisor, int flags)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct client_ring ring = { .ring = RING_NONE };
-	struct stat st;
 	int fd, ret;
 
-	if (strlen(c->supervisor) >= sizeof(address.sun_path))
+	if (strlen(supervisor) >= sizeof(address.sun_path))
 		return -ENODEV;
-	strcpy(address.sun_path, c->supervisor);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	strcpy(address.sun_path, supervisor);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0)
 		return -errno;
 	fd = move_up(fd);
-	ret = connect(fd, (struct sockaddr *)&address, sizeof(address)) ? -ENODEV
-									: hello(fd, &ring);
+	if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	ret = errno == EAGAIN ? -EAGAIN : -ENODEV; /* it is busy */
+	NEXT(close)(fd);
+	return ret;
+}
+
+static int make_connection(struct client *c)
+{
+	struct client_ring ring = { .ring = RING_NONE };
+	struct stat st;
+	int fd = reach(c->supervisor, 0), ret;
+
+	if (fd < 0)
+		return fd;
+	ret = hello(fd, &ring);
 	if (ret || NEXT(fstat)(fd, &st)) {
 		NEXT(close)(fd);
 		client_ring_leave(&ring);
 		return ret ? ret : -EIO;
 	}
-	*c = (struct client){ c->supervisor, { fd, st.st_ino }, getpid(), ring };
+	*c = (struct client){ c->supervisor, { fd, st.st_ino, c->supervisor }, getpid(), ring };
 	return 0;
+}
+
+bool client_supervisor_there(const char *supervisor)
+{
+	int fd = reach(supervisor, SOCK_NONBLOCK);
+
+	if (fd >= 0)
+		NEXT(close)(fd);
+	return fd != -ENODEV;
 }
 
 static bool still_there(const struct client *c)

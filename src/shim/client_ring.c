@@ -10,8 +10,8 @@
  * Where the supervisor sleeps it is woken by a byte in the socket, which otherwise only tells
  * whether there still is a supervisor. The program may have closed it. A supervisor that sees that,
  * or finds something wrong, ends the connection and says so in the ring (`look`), and what is in
- * there unanswered is not done. With one that was killed nobody knows whether it was, and without
- * the socket not even that it was killed.
+ * there unanswered is not done. With one that was killed nobody knows whether it was. Without the
+ * socket the path tells that it was killed.
  *
  * System calls are as they are: those of libc are points where a thread may be cancelled, and the
  * functions that map memory take locks of their own.
@@ -78,7 +78,7 @@ static bool hung_up(const struct client_socket *s, unsigned int slice)
 	char any;
 
 	if (!client_socket_there(s))
-		return slice == LAST_SLICE;
+		return slice == LAST_SLICE || !client_supervisor_there(s->supervisor);
 	return NEXT(syscall)(SYS_recvfrom, s->fd, &any, sizeof(any), MSG_PEEK | MSG_DONTWAIT, NULL,
 			     NULL) >= 0 ||
 	       errno != EAGAIN;

@@ -7,14 +7,22 @@
 
 #include "ring/ring.h"
 
-/** struct client_socket - @inode: that of the socket, if @fd still is one of ours */
+/**
+ * struct client_socket - a connection
+ * @inode: that of the socket, if @fd still is one of ours
+ * @supervisor: the path that it was made by
+ */
 struct client_socket {
 	int fd;
 	ino_t inode;
+	const char *supervisor;
 };
 
 /** client_socket_there() - Return: has the program left it alone? */
 bool client_socket_there(const struct client_socket *s);
+
+/** client_supervisor_there() - Return: false when nobody listens at that path any more */
+bool client_supervisor_there(const char *supervisor);
 
 /**
  * struct client_ring

@@ -3,12 +3,14 @@
  * Registers by shared memory, under devfd run: who spoils it, who is killed, how many there are, in
  * what order things happen, and what it costs when nothing does.
  *
- * usage: ring EDU [without]    says nothing when all is well. `without`: there must be no such
- * memory
+ * usage: ring EDU [without|orphaned]    says nothing when all is well. `without`: there must be no
+ * such memory. `orphaned`: devfd run is killed, and this program has closed its connection; it says
+ * so.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <devfd/ioctl.h>
@@ -388,15 +391,49 @@ static void idle(int fd)
 	CHECK(time_of(getpid()) - here <= 1);
 }
 
+/* ---- who is left ---- */
+
+static void *unanswered(void *arg)
+{
+	uint32_t value;
+
+	CHECK(pread(*(int *)arg, &value, 4, ID) == -1 && errno == EIO);
+	return NULL;
+}
+
+/* The connection is closed while it is waited on, and nobody is there to see it. */
+static int orphaned(int fd)
+{
+	const struct ring_memory *m = find_ring();
+	const uint32_t seq = m ? m->request.seq : 0;
+	struct timespec start, end;
+	pthread_t waits;
+
+	CHECK(m && !kill(getppid(), SIGSTOP));
+	CHECK(!pthread_create(&waits, NULL, unanswered, &fd));
+	while (m && *(const volatile uint32_t *)&m->request.seq == seq)
+		usleep(1000);
+	close(find_socket());
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	CHECK(!kill(getppid(), SIGKILL));
+	pthread_join(waits, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	CHECK(end.tv_sec - start.tv_sec < 8); /* at once, on whatever machine */
+	puts(failures ? "wrong" : "no answer");
+	return failures != 0;
+}
+
 int main(int argc, char **argv)
 {
-	const bool without = argc > 2;
+	const bool without = argc > 2 && !strcmp(argv[2], "without");
 	int fd;
 
 	closefrom(3);
 	fd = open(argc > 1 ? argv[1] : "", O_RDWR);
 	CHECK(fd >= 0 && get(fd, ID) == EDU_ID);
 	CHECK(!find_ring() == without);
+	if (argc > 2 && !without)
+		return orphaned(fd);
 	widths(fd);
 	with_calls(fd);
 	with_interrupts(fd);
