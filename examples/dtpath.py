@@ -28,6 +28,9 @@ def get_dtpath(fd, size):
 
 
 def main():
+    if len(sys.argv) != 2:
+        print("usage: dtpath.py PATH", file=sys.stderr)
+        return 2
     fd = os.open(sys.argv[1], os.O_RDWR)
     size = 0
     for room in (0, 4, None):
@@ -40,4 +43,7 @@ def main():
     return 0
 
 
-sys.exit(main())
+try:
+    sys.exit(main())
+except OSError as error:
+    sys.exit(f"dtpath.py: {sys.argv[1]}: {error.strerror}")

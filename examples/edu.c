@@ -9,6 +9,7 @@
  * Nothing here depends on the kind of address.
  */
 #include <endian.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,20 +209,36 @@ static void drive(struct dfd_device *dev, uint32_t n, uint32_t seed)
 	dma_there_and_back(dev, irq, seed);
 }
 
+static uint32_t number(const char *text)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 0);
+	if (*text < '0' || *text > '9' || *end || errno || value > UINT32_MAX) {
+		fprintf(stderr, "edu: %s is no number of 32 bits\n", text);
+		exit(2);
+	}
+	return (uint32_t)value;
+}
+
 int main(int argc, char **argv)
 {
 	struct dfd_device *dev;
+	uint32_t n, seed;
 	struct dfd_error err;
 
 	if (argc != 3 && argc != 4) {
 		fprintf(stderr, "usage: edu ADDRESS N [SEED]\n");
 		return 2;
 	}
+	n = number(argv[2]);
+	seed = argc == 4 ? number(argv[3]) : 1;
 	if (dfd_open(argv[1], &dev, &err))
 		fail(err.text);
 	dfd_device_watch_log(dev, log_line, NULL);
-	drive(dev, (uint32_t)strtoul(argv[2], NULL, 0),
-	      argc == 4 ? (uint32_t)strtoul(argv[3], NULL, 0) : 1);
+	drive(dev, n, seed);
 	dfd_device_close(dev);
 	if (fflush(stdout))
 		fail("standard output cannot be written");

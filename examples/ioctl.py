@@ -16,6 +16,9 @@ def ask(fd, request, value=0):
 
 
 def main():
+    if len(sys.argv) != 2:
+        print("usage: ioctl.py PATH", file=sys.stderr)
+        return 2
     fd = os.open(sys.argv[1], os.O_RDWR)
     flags = ask(fd, GET_FLAGS)
     names = [n for bit, n in enumerate(("PCI", "device tree", "reset")) if flags >> bit & 1]
@@ -25,6 +28,10 @@ def main():
     print(f"VFIO_DEVICE_GET_REGION_OFFSET 0: {offset:#x}")
     register = int.from_bytes(os.pread(fd, 4, offset), "little")
     print(f"pread at {offset:#x}: {register:#010x}")
+    return 0
 
 
-main()
+try:
+    sys.exit(main())
+except OSError as error:
+    sys.exit(f"ioctl.py: {sys.argv[1]}: {error.strerror}")

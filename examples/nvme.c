@@ -522,5 +522,7 @@ int main(int argc, char **argv)
 	dfd_device_watch_log(n.dev, log_line, NULL);
 	drive(&n, action, args);
 	dfd_device_close(n.dev);
+	if (fflush(stdout))
+		fail("standard output cannot be written");
 	return 0;
 }

@@ -9,6 +9,7 @@
  */
 #include <endian.h>
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -161,14 +162,31 @@ static void drive(uint32_t n)
 	close(event);
 }
 
+static uint32_t number(const char *text)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 0);
+	if (*text < '0' || *text > '9' || *end || errno || value > UINT32_MAX)
+		errx(2, "%s is no number of 32 bits", text);
+	return (uint32_t)value;
+}
+
 int main(int argc, char **argv)
 {
+	uint32_t n;
+
 	if (argc != 3)
 		errx(2, "usage: raw-edu PATH N");
+	n = number(argv[2]);
 	fd = open(argv[1], O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		err(1, "%s", argv[1]);
-	drive((uint32_t)strtoul(argv[2], NULL, 0));
+	drive(n);
 	close(fd);
+	if (fflush(stdout))
+		err(1, "standard output");
 	return 0;
 }

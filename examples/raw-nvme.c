@@ -10,11 +10,13 @@
  */
 #include <endian.h>
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/vfio.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -311,12 +313,37 @@ static void do_blocks(const char *action, uint64_t first, uint64_t count, uint64
 	printf("\n");
 }
 
+/* A mistake must not write to block 0. */
+static uint64_t number(const char *text)
+{
+	uint64_t value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 0);
+	if (*text < '0' || *text > '9' || *end || errno)
+		errx(2, "%s is no number", text);
+	return value;
+}
+
+static bool moves_blocks(const char *action)
+{
+	return !strcmp(action, "read") || !strcmp(action, "write") || !strcmp(action, "verify");
+}
+
 int main(int argc, char **argv)
 {
+	uint64_t args[3] = { 0, 0, 1 };
+
+	if (argc == 3 ? strcmp(argv[2], "identify") != 0
+		      : (argc != 5 && argc != 6) || !moves_blocks(argv[2]))
+		errx(2, "usage: raw-nvme FUNCTION identify|read|write|verify [FIRST COUNT [SEED]]");
+	for (int i = 3; i < argc; i++)
+		args[i - 3] = number(argv[i]);
 	memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	data = memory + DATA_AT;
-	if (memory == MAP_FAILED || (argc != 3 && argc != 5 && argc != 6))
-		errx(2, "usage: raw-nvme FUNCTION identify|read|write|verify [FIRST COUNT [SEED]]");
+	if (memory == MAP_FAILED)
+		err(1, "memory");
 	open_device(argv[1]);
 	bar0 = region(VFIO_PCI_BAR0_REGION_INDEX);
 	config = region(VFIO_PCI_CONFIG_REGION_INDEX);
@@ -326,10 +353,11 @@ int main(int argc, char **argv)
 		show();
 	} else {
 		find_namespace();
-		do_blocks(argv[2], strtoull(argv[3], NULL, 0), strtoull(argv[4], NULL, 0),
-			  argc == 6 ? strtoull(argv[5], NULL, 0) : 1);
+		do_blocks(argv[2], args[0], args[1], args[2]);
 	}
 	put(CC, 0);
 	wait_ready(0);
+	if (fflush(stdout))
+		err(1, "standard output");
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <endian.h>
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -293,20 +294,36 @@ static void drive(void *memory, uint32_t n, uint32_t seed)
 	dma_there_and_back(memory, seed);
 }
 
+static uint32_t number(const char *text)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 0);
+	if (*text < '0' || *text > '9' || *end || errno || value > UINT32_MAX)
+		errx(2, "%s is no number of 32 bits", text);
+	return (uint32_t)value;
+}
+
 int main(int argc, char **argv)
 {
 	void *memory = mmap(NULL, (size_t)2 * DMA_SIZE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint32_t n, seed;
 
 	if (argc < 4 || argc > 5 || (strcmp(argv[1], "cdev") && strcmp(argv[1], "group")))
 		errx(2, "usage: raw-vfio-edu group|cdev FUNCTION N [SEED]");
+	n = number(argv[3]);
+	seed = argc == 5 ? number(argv[4]) : 1;
 	if (memory == MAP_FAILED)
 		err(1, "memory");
 	if (!strcmp(argv[1], "cdev"))
 		open_by_cdev(argv[2], memory);
 	else
 		open_by_group(argv[2], memory);
-	drive(memory, (uint32_t)strtoul(argv[3], NULL, 0),
-	      argc == 5 ? (uint32_t)strtoul(argv[4], NULL, 0) : 1);
+	drive(memory, n, seed);
+	if (fflush(stdout))
+		err(1, "standard output");
 	return 0;
 }

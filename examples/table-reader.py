@@ -48,6 +48,9 @@ def print_records(table, pos, end, place):
         pos += length
 
 
+if len(sys.argv) != 2:
+    print("usage: table-reader.py PATH", file=sys.stderr)
+    sys.exit(2)
 try:
     table = os.pread(os.open(sys.argv[1], os.O_RDONLY), 1 << 20, 0)
     magic, version, device_flags, size = struct.unpack("<4sIII", table[:16].ljust(16))
@@ -55,5 +58,7 @@ try:
         raise ValueError("not a whole table of version 1")
     print(f"{magic.decode().strip(chr(0))}, {size} bytes" + (", reset" if device_flags & 4 else ""))
     print_records(table, 16, size, 0)
-except (ValueError, OSError, IndexError, struct.error) as error:
+except OSError as error:
+    sys.exit(f"table-reader: {sys.argv[1]}: {error.strerror}")
+except (ValueError, struct.error) as error:
     sys.exit(f"table-reader: {error}")
