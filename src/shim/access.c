@@ -159,18 +159,11 @@ intptr_t shim_map(const struct shim_fd *f, int fd, void *addr, size_t len, int p
 	const bool private = (flags & MAP_TYPE) == MAP_PRIVATE;
 	const bool writes = (prot & PROT_WRITE) && !private;
 	struct core_place p = { .len = len };
-	struct shim_mount *device = f->mount;
-	int ret;
+	struct shim_mount *device = f->mount->node == SHIM_SYSFS ? f->mount->device : f->mount;
+	int ret = core_check_map(f->mount, f->access, len, prot, flags, off);
 
-	if (device->node == SHIM_SYSFS)
-		device = device->device;
-	/* Of VFIO's files only those of devices can be mapped. */
-	if (!shim_mount_maps(device))
-		return -ENODEV;
-	if (f->access != O_RDWR && (writes || f->access != O_RDONLY))
-		return -EACCES;
-	if (!len || off < 0)
-		return -EINVAL;
+	if (ret)
+		return ret;
 	ret = f->mount->supervisor ? client_map(f, (uint64_t)off, writes, &p)
 				   : core_map(f->mount, f->inode, (uint64_t)off, writes, &p);
 	if (ret < 0)

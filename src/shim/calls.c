@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the kernel cannot do on the fd of a device: reach regions, map them, answer ioctls. */
 #include <fcntl.h>
+#include <sys/mman.h>
 
 #include "abi/vfio.h"
 #include "device/process.h"
@@ -158,6 +159,20 @@ off_t core_end(struct shim_mount *m, uint64_t inode)
 	end = dfd_file_end(dfd_device_desc(m->dev));
 	core_unlock(m);
 	return end > INT64_MAX ? -EOVERFLOW : (off_t)end;
+}
+
+int core_check_map(const struct shim_mount *m, int access, size_t len, int prot, int flags,
+		   off_t off)
+{
+	const bool private = (flags & MAP_TYPE) == MAP_PRIVATE;
+	const bool writes = (prot & PROT_WRITE) && !private;
+
+	/* Of VFIO's files only those of devices can be mapped. */
+	if (m->node != SHIM_SYSFS && !shim_mount_maps(m))
+		return -ENODEV;
+	if (access != O_RDWR && (writes || access != O_RDONLY))
+		return -EACCES;
+	return !len || off < 0 || (private && m->node != SHIM_SYSFS) ? -EINVAL : 0;
 }
 
 /* Pages of a region: the last one may go on past its end. */

@@ -68,6 +68,15 @@ struct core_place {
 };
 
 /**
+ * core_check_map() - what is wrong with a mmap(), whatever is there
+ * @access: how the fd was opened, O_RDONLY and so on
+ *
+ * Return: 0 or a negative errno.
+ */
+int core_check_map(const struct shim_mount *m, int access, size_t len, int prot, int flags,
+		   off_t off);
+
+/**
  * core_map() - what is to be mapped
  * @off: where the part of @p->len bytes starts in the device's file
  *

@@ -244,6 +244,8 @@ static void whole_bar(void)
 	CHECK(device_sees(MEMORY - 4) >> 16 == 0xc3d4 && (device_sees(MEMORY) & 0xffff) == 0xa1b2);
 	CHECK(*(volatile uint32_t *)(bar + MEMORY - 2) == 0xa1b2c3d4);
 	CHECK(!munmap(bar, BAR_SIZE));
+	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, shapes_fd, BAR0 + PAGE) == MAP_FAILED &&
+	      errno == EINVAL); /* of memory */
 	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, shapes_fd, BAR0) == MAP_FAILED &&
 	      errno == EINVAL);
 	CHECK(map(shapes_fd, PAGE, BAR_SIZE) == MAP_FAILED && errno == EINVAL);
