@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A driver for NVMe controllers with nothing but Linux's VFIO, by a group; what it prints is what
- * nvme.c prints.
+ * nvme.c prints. Doorbells that can be mapped are written in memory.
  *
  * usage: raw-nvme FUNCTION identify
  *        raw-nvme FUNCTION read|write|verify FIRST COUNT [SEED], such as
@@ -48,6 +48,7 @@ static int device, event;
 static uint64_t bar0, config; /* where they are in the file */
 static unsigned int stride;
 static uint8_t *memory, *data;
+static uint8_t *doorbells; /* a page, NULL where it cannot be mapped */
 static struct queue admin = { .id = 0, .phase = 1 }, io = { .id = 1, .phase = 1 };
 static uint64_t blocks;
 static uint32_t block_size;
@@ -140,6 +141,28 @@ static void put(uint64_t reg, uint32_t value)
 		err(1, "register 0x%" PRIx64, reg);
 }
 
+static void map_doorbells(void)
+{
+	void *map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, device,
+			 (off_t)(bar0 + DOORBELLS));
+
+	/* No further than the page. */
+	if (map != MAP_FAILED && stride <= PAGE / 4)
+		doorbells = map;
+}
+
+static void ring(unsigned int number, uint32_t value)
+{
+	const size_t at = (size_t)number * stride;
+
+	if (!doorbells) {
+		put(DOORBELLS + at, value);
+		return;
+	}
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* behind what is in memory */
+	*(volatile uint32_t *)(void *)(doorbells + at) = htole32(value);
+}
+
 static uint64_t load(const uint8_t *at, size_t width)
 {
 	uint64_t value = 0;
@@ -170,7 +193,7 @@ static void submit(struct queue *q, const struct command *c)
 
 	memcpy(memory + (size_t)2 * PAGE * q->id + (size_t)64 * q->tail, words, 64);
 	q->tail = (q->tail + 1) % DEPTH;
-	put(DOORBELLS + UINT64_C(2) * q->id * stride, q->tail);
+	ring(2 * q->id, q->tail);
 }
 
 static void must(struct queue *q, const struct command *c)
@@ -190,7 +213,7 @@ static void must(struct queue *q, const struct command *c)
 	status = (entry[14] | (unsigned int)entry[15] << 8) >> 1;
 	q->head = (q->head + 1) % DEPTH;
 	q->phase ^= !q->head;
-	put(DOORBELLS + UINT64_C(2) * q->id * stride + stride, q->head);
+	ring(2 * q->id + 1, q->head);
 	if (status)
 		errx(1, "opcode 0x%02x of queue %u failed: status 0x%x", c->opcode, q->id, status);
 }
@@ -230,6 +253,7 @@ static void start(void)
 	const uint32_t queue = (DEPTH - 1) << 16 | 1;
 
 	stride = 4u << (get(CAP + 4) & 0xf);
+	map_doorbells();
 	put(CC, 0);
 	wait_ready(0);
 	put(AQA, (DEPTH - 1) << 16 | (DEPTH - 1));
@@ -261,8 +285,8 @@ static void show(void)
 	uint32_t version = get(VS);
 
 	identify(1, 0);
-	printf("NVMe %" PRIu32 ".%" PRIu32 ", doorbells in registers\n", version >> 16,
-	       version >> 8 & 0xff);
+	printf("NVMe %" PRIu32 ".%" PRIu32 ", doorbells in %s\n", version >> 16,
+	       version >> 8 & 0xff, doorbells ? "memory" : "registers");
 	print_text("model", data + 24, 40);
 	print_text("serial", data + 4, 20);
 	print_text("firmware", data + 64, 8);
