@@ -591,9 +591,13 @@ static int check_notified(const struct run *run)
 	if (ret)
 		return refuse_static(
 			run, "this system does not notify of system calls as Linux 5.14 does", ret);
-	shim_map_nothing();
-	if (run->verbose)
-		tool_say("the kernel notifies of calls on devices; nothing can be mapped");
+	ret = notify_probe_map();
+	shim_trap_nothing(!ret);
+	if (run->verbose && ret)
+		tool_say("the kernel notifies of calls; nothing can be mapped: ptrace: %s",
+			 strerror(-ret));
+	else if (run->verbose)
+		tool_say("the kernel notifies of calls; only shared memory can be mapped");
 	return 0;
 }
 

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "devfd_supervise.h"
+#include "shim/notify.h"
 #include "shim/server.h"
 #include "tool.h"
 
@@ -76,7 +77,7 @@ static void reap(struct shim_watch *w)
 	if (read(w->fd, info, sizeof(info)) < 0)
 		return;
 	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
-		if (pid != life.program)
+		if (notify_stopped(pid, status) || pid != life.program)
 			continue;
 		if (WIFSTOPPED(status)) {
 			tell(pid, status, false);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -28,6 +29,8 @@
 
 /* Numbers that are tried for an fd. */
 #define MAX_TRIES 4096
+
+#define PROBE "probe"
 
 static struct shim_watch listener = { .fd = -1 }, arrival = { .fd = -1 };
 static int door = -1; /* of the program */
@@ -127,6 +130,8 @@ static void answer_call(const struct seccomp_notif *n)
 	notify_do(&n->data, &a);
 	if (a.pass_on)
 		pass_on(n->id);
+	else if (a.maps)
+		send_result(n->id, notify_map(listener.fd, n, a.fd, a.at));
 	else if (a.fd >= 0)
 		send_fd(n->id, &a);
 	else
@@ -230,32 +235,39 @@ int notify_start(void)
 	return shim_server_watch(&arrival);
 }
 
-int notify_enter(void)
+static int filter_and_send(int socket, bool *keeps)
 {
-	int fd = notify_filter(), ret;
+	int fd = notify_filter(keeps), ret;
 
 	if (fd < 0)
 		return fd;
-	ret = send_listener(door, fd);
+	ret = send_listener(socket, fd);
 	close(fd);
 	return ret;
+}
+
+int notify_enter(void)
+{
+	bool keeps;
+
+	return filter_and_send(door, &keeps);
 }
 
 /* ---- whether it can be done ---- */
 
 /* In a child: a call that is answered with an fd of a number that it has not chosen. */
-static int ask(int socket)
+static int ask_fd(int socket)
 {
-	int fd = notify_filter();
+	bool keeps;
+	int fd = filter_and_send(socket, &keeps);
 
-	if (fd < 0 || send_listener(socket, fd))
-		return fd < 0 ? -fd : EPERM;
-	close(fd);
+	if (fd)
+		return -fd;
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	return fd < 0 ? errno : fd == (int)notify_base() ? 0 : ENOTSUP;
 }
 
-static void answer_probe(const struct seccomp_notif *n, int fd)
+static void answer_fd(const struct seccomp_notif *n, int fd)
 {
 	struct shim_caller *caller = caller_of(n);
 	const struct notify_answer a = { .fd = fd };
@@ -268,8 +280,33 @@ static void answer_probe(const struct seccomp_notif *n, int fd)
 	notify_forget();
 }
 
+/* One that is answered with memory. */
+static int ask_map(int socket)
+{
+	bool keeps;
+	int ret = filter_and_send(socket, &keeps);
+	const char *map;
+
+	if (ret)
+		return -ret;
+	map = mmap(NULL, 1, PROT_READ, MAP_SHARED, (int)notify_base(), 0);
+	return map == MAP_FAILED ? errno : keeps && *map == *PROBE ? 0 : ENOTSUP;
+}
+
+static void answer_map(const struct seccomp_notif *n, int socket)
+{
+	int fd = memfd_create(PROBE, MFD_CLOEXEC);
+
+	(void)socket;
+	if (fd < 0)
+		return;
+	if (write(fd, PROBE, 1) == 1)
+		send_result(n->id, notify_map(listener.fd, n, fd, 0));
+	close(fd);
+}
+
 /* Once the listener is closed, the child is told that there is no such call. */
-static void hear_probe(int socket)
+static void hear_probe(int socket, void (*answer)(const struct seccomp_notif *n, int socket))
 {
 	struct pollfd p = { .fd = take_listener(socket), .events = POLLIN };
 
@@ -277,16 +314,16 @@ static void hear_probe(int socket)
 	memset(room, 0, room_size);
 	if (p.fd >= 0 && poll(&p, 1, 5000) == 1 && (p.revents & POLLIN) &&
 	    !ioctl(p.fd, SECCOMP_IOCTL_NOTIF_RECV, room))
-		answer_probe(room, socket);
+		answer(room, socket);
 	if (p.fd >= 0)
 		close(p.fd);
 	listener.fd = -1;
 }
 
-int notify_probe(void)
+static int probe(int (*ask)(int socket), void (*answer)(const struct seccomp_notif *n, int socket))
 {
 	int ends[2], status = 0, ret = make_room();
-	pid_t child;
+	pid_t child, ended;
 
 	if (ret)
 		return ret;
@@ -299,9 +336,26 @@ int notify_probe(void)
 	}
 	close(ends[1]);
 	if (child > 0)
-		hear_probe(ends[0]);
+		hear_probe(ends[0], answer);
 	close(ends[0]);
-	if (child < 0 || waitpid(child, &status, 0) != child)
+	if (child < 0)
+		return -errno;
+	do
+		ended = waitpid(child, &status, 0);
+	while (ended == child && notify_stopped(child, status));
+	if (ended != child)
 		return -errno;
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+}
+
+int notify_probe(void)
+{
+	return probe(ask_fd, answer_fd);
+}
+
+int notify_probe_map(void)
+{
+	int ret = probe(ask_map, answer_map);
+
+	return ret == -EBUSY ? -EPERM : ret; /* nobody else traces our child */
 }

@@ -13,7 +13,8 @@
  *
  * All other calls are the kernel's own, and so is what paths look like: devices stand in the mount
  * namespace of the program. Nothing can be put between a program and memory that it has mapped, so
- * no region is mappable (way.h).
+ * what is mappable of a region is what is shared memory (way.h), and the thread that calls mmap()
+ * is made to map that itself (notify_map.c).
  */
 #ifndef SHIM_NOTIFY_H
 #define SHIM_NOTIFY_H
@@ -29,6 +30,9 @@
 
 /** notify_probe() - can it be done here? It is tried. Return: 0 or a negative errno */
 int notify_probe(void);
+
+/** notify_probe_map() - can memory be mapped, too? Return: 0 or a negative errno */
+int notify_probe_map(void);
 
 /** notify_start() - be ready for the program, before it is started. Return: 0 or a negative errno
  */
@@ -51,8 +55,13 @@ int notify_stands_for(const char *file, const char *path);
 /** notify_base() - Return: the lowest number that an fd of a device may get */
 uint32_t notify_base(void);
 
-/** notify_filter() - filter the calls of this thread. Return: the listener or a negative errno */
-int notify_filter(void);
+/**
+ * notify_filter() - filter the calls of this thread
+ * @keeps: receives whether no signal takes a thread out of a call that is being answered
+ *
+ * Return: the listener or a negative errno.
+ */
+int notify_filter(bool *keeps);
 
 /* ---- notify_calls.c ---- */
 
@@ -63,6 +72,7 @@ int notify_filter(void);
  * @fd: instead, an fd of this process that the caller gets; -1 for none
  * @lowest: its number there, or the next one that is free
  * @cloexec: how it gets it
+ * @maps: it does not, but maps that file, from @at on in place of the offset of its call
  */
 struct notify_answer {
 	bool pass_on;
@@ -70,10 +80,32 @@ struct notify_answer {
 	int fd;
 	uint32_t lowest;
 	bool cloexec;
+	bool maps;
+	uint64_t at;
 };
 
 /** notify_do() - do a call; whose it is has been told by shim_call_from() */
 void notify_do(const struct seccomp_data *call, struct notify_answer *answer);
+
+/* ---- notify_map.c ---- */
+
+/**
+ * notify_map() - have a thread that has called mmap() map a file itself, once it is answered
+ * @listener, @n: who told of its call, and what
+ * @fd: an fd of this process of that file
+ * @at: where in the file
+ *
+ * Return: what to answer: 0, -EBUSY where somebody else traces the thread, or a negative errno.
+ */
+int notify_map(int listener, const struct seccomp_notif *n, int fd, uint64_t at);
+
+/**
+ * notify_stopped() - to be told what waitpid() has said of any process
+ * @tid: of it, or of a thread
+ *
+ * Return: true for a thread on its way through notify_map(), which goes on.
+ */
+bool notify_stopped(pid_t tid, int status);
 
 /* ---- notify_caller.c ---- */
 

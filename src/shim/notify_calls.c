@@ -287,9 +287,29 @@ static void request(const struct target *t, uint32_t number, uint64_t arg, struc
 	a->cloexec = true;
 }
 
-static int64_t map(const struct target *t)
+static int find_memory(const struct target *t, const __u64 *args, struct core_place *p)
 {
-	return t->mount->node == SHIM_DEVICE || t->mount->node == SHIM_CDEV ? -EINVAL : -ENODEV;
+	const int prot = (int)args[2], flags = (int)args[3];
+	const bool writes = (prot & PROT_WRITE) && (flags & MAP_TYPE) != MAP_PRIVATE;
+	int ret = core_check_map(t->mount, fcntl(t->fd, F_GETFL) & O_ACCMODE, args[1], prot, flags,
+				 (off_t)args[5]);
+
+	p->len = args[1];
+	return ret ? ret : core_map(t->mount, t->inode, args[5], writes, p);
+}
+
+/* What reacts is not mappable, so there is nothing else in between. */
+static void map(const struct target *t, const __u64 *args, struct notify_answer *a)
+{
+	struct core_place p;
+
+	a->result = find_memory(t, args, &p);
+	if (a->result)
+		return;
+	a->fd = fcntl(p.fd, F_DUPFD_CLOEXEC, 0);
+	a->result = a->fd < 0 ? -errno : 0;
+	a->maps = a->fd >= 0;
+	a->at = p.at;
 }
 
 static void duplicate(const struct target *t, uint64_t lowest, bool cloexec,
@@ -356,7 +376,7 @@ static void on_target(const struct target *t, const struct seccomp_data *c, stru
 		request(t, (uint32_t)args[1], args[2], a);
 		break;
 	case SYS_mmap:
-		a->result = map(t);
+		map(t, args, a);
 		break;
 	case SYS_dup:
 		duplicate(t, 0, false, a);

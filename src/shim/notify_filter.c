@@ -202,19 +202,20 @@ uint32_t notify_base(void)
 	return base;
 }
 
-static int install(const struct sock_fprog *prog)
+static int install(const struct sock_fprog *prog, bool *keeps)
 {
 	const unsigned int flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	/* Else a signal has a call that was done already done a second time. */
 	long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 			  flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, prog);
 
+	*keeps = fd >= 0;
 	if (fd < 0 && errno == EINVAL)
 		fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, prog);
 	return fd < 0 ? -errno : (int)fd;
 }
 
-int notify_filter(void)
+int notify_filter(bool *keeps)
 {
 	struct program p = { .len = 0 };
 	struct sock_fprog prog = { .filter = p.code };
@@ -222,9 +223,9 @@ int notify_filter(void)
 
 	build(&p);
 	prog.len = p.len;
-	fd = install(&prog);
+	fd = install(&prog, keeps);
 	/* Who may not do it as he is, may when programs give him no more rights. */
 	if (fd == -EACCES && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		fd = install(&prog);
+		fd = install(&prog, keeps);
 	return fd;
 }

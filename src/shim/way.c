@@ -9,12 +9,13 @@
 #include "shim/env.h"
 #include "shim/way.h"
 
-/* Programs cannot map anything: see shim_map_nothing(). */
-static bool unmapped;
+/* What programs cannot map: see shim_trap_nothing(). */
+static bool untrapped, unmapped;
 
-void shim_map_nothing(void)
+void shim_trap_nothing(bool memory)
 {
-	unmapped = true;
+	untrapped = true;
+	unmapped = !memory;
 }
 
 /* What vfio-pci maps: BARs with memory. Of other devices: every region. */
@@ -27,15 +28,23 @@ static bool may_be_mapped(const struct dfd_desc *desc, const struct dfd_region *
 
 bool shim_may_trap(const struct dfd_device *dev, const struct dfd_region *r)
 {
-	return SHIM_TRAPS && !unmapped && device_has_contents(dev) &&
+	return SHIM_TRAPS && !untrapped && device_has_contents(dev) &&
 	       may_be_mapped(dfd_device_desc(dev), r);
 }
 
-static void tell_way(const struct dfd_device *dev, struct dfd_region *r)
+static bool has_memory(struct dfd_device *dev, uint32_t index)
+{
+	uint64_t offset;
+	int fd;
+
+	return !unmapped && !dfd_region_backing(dev, index, &fd, &offset);
+}
+
+static void tell_way(struct dfd_device *dev, struct dfd_region *r)
 {
 	if (shim_may_trap(dev, r))
 		r->flags |= DFD_REGION_MAPPABLE;
-	if (!unmapped)
+	if (!untrapped || has_memory(dev, r->index))
 		return;
 	r->flags &= ~DFD_REGION_MAPPABLE;
 	r->num_areas = 0;
@@ -49,7 +58,7 @@ int shim_tell_ways(struct dfd_device *dev)
 	uint32_t count;
 	const struct dfd_region *regions = dfd_desc_regions(desc, &count);
 
-	if (!unmapped && (!SHIM_TRAPS || !device_has_contents(dev)))
+	if (!untrapped && (!SHIM_TRAPS || !device_has_contents(dev)))
 		return 0;
 	b = dfd_desc_builder_new(dfd_desc_bus(desc));
 	for (uint32_t i = 0; i < count; i++) {

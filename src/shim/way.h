@@ -8,13 +8,18 @@
 #ifndef SHIM_WAY_H
 #define SHIM_WAY_H
 
+#include <stdbool.h>
+
 #include <devfd/device.h>
 
 /** shim_may_trap() - Return: may what is not shared memory be mapped, each access emulated? */
 bool shim_may_trap(const struct dfd_device *dev, const struct dfd_region *r);
 
-/** shim_map_nothing() - from now on no region of any device may be mapped; before one is opened */
-void shim_map_nothing(void);
+/**
+ * shim_trap_nothing() - from now on registers of no device may be mapped; before one is opened
+ * @memory: what is shared memory may be
+ */
+void shim_trap_nothing(bool memory);
 
 /** shim_tell_ways() - have a device say that what may be mapped is mappable. Return: 0 or -ENOMEM
  */
