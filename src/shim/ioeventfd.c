@@ -31,10 +31,23 @@
 #define MSIX_ENTRY  16u
 #define WIDTHS	    0xfu /* bytes, and a flag for each */
 
-/** struct bell - @fd: a duplicate of the eventfd, which stands for a write */
+/**
+ * struct rope - an eventfd
+ * @fd: a duplicate of it
+ * @id: its number in the kernel, or -1
+ * @bells: those that hang on it
+ */
+struct rope {
+	struct rope *next;
+	int fd;
+	int id;
+	uint32_t bells;
+};
+
+/** struct bell - a write that an eventfd stands for */
 struct bell {
 	struct bell *next;
-	int fd;
+	struct rope *rope;
 	uint32_t index;
 	uint32_t size;
 	uint64_t within;
@@ -46,17 +59,23 @@ struct shim_bells {
 	struct shim_watch watch; /* the first member */
 	struct shim_mount *mount;
 	struct bell *list;
+	struct rope *ropes;
 	uint32_t count;
 };
 
 /* ---- being signalled ---- */
 
-static void ring(const struct shim_mount *m, const struct bell *b)
+/* All that hang on it, the last one first, as in the kernel. */
+static void ring(const struct shim_mount *m, const struct rope *r)
 {
-	const uint64_t value = htole64(b->value);
+	if (!dfd_eventfd_take(r->fd))
+		return;
+	for (const struct bell *b = m->bells->list; b; b = b->next) {
+		const uint64_t value = htole64(b->value);
 
-	if (dfd_eventfd_take(b->fd))
-		dfd_region_write(m->dev, b->index, b->within, &value, b->size);
+		if (b->rope == r)
+			dfd_region_write(m->dev, b->index, b->within, &value, b->size);
+	}
 }
 
 void ioeventfd_run(struct shim_mount *m)
@@ -116,9 +135,75 @@ static int keep_eventfd(int fd)
 	return keep;
 }
 
+/* @fd is ours. Return: 0 or a negative errno */
+static int new_rope(struct shim_bells *s, int fd, int id, struct rope **out)
+{
+	struct rope *r = malloc(sizeof(*r));
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = r };
+	int ret;
+
+	if (!r)
+		return -ENOMEM;
+	*r = (struct rope){ s->ropes, fd, id, 0 };
+	ret = epoll_ctl(s->watch.fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+	if (ret) {
+		free(r);
+		return ret;
+	}
+	s->ropes = r;
+	*out = r;
+	return 0;
+}
+
+static struct rope *known_rope(const struct shim_bells *s, int id)
+{
+	struct rope *r = s->ropes;
+
+	while (r && (id < 0 || r->id != id))
+		r = r->next;
+	return r;
+}
+
+/* One signal is for all writes of an eventfd, whatever numbers it has had. */
+static int take_rope(struct shim_bells *s, int fd, struct rope **out)
+{
+	const int mine = keep_eventfd(fd);
+	int id, ret = 0;
+
+	if (mine < 0)
+		return mine;
+	side_enter();
+	id = dfd_eventfd_id(mine);
+	side_leave();
+	*out = known_rope(s, id);
+	if (!*out)
+		ret = new_rope(s, mine, id, out);
+	else
+		NEXT(close)(mine);
+	if (ret)
+		NEXT(close)(mine);
+	else
+		(*out)->bells++;
+	return ret;
+}
+
+static void leave_rope(struct shim_bells *s, struct rope *r)
+{
+	struct rope **at = &s->ropes;
+
+	if (--r->bells)
+		return;
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	/* The eventfd is still the program's, so closing ours would not take it out of the set. */
+	epoll_ctl(s->watch.fd, EPOLL_CTL_DEL, r->fd, NULL);
+	NEXT(close)(r->fd);
+	free(r);
+}
+
 static int add(struct shim_mount *m, const struct bell *what, int fd)
 {
-	struct epoll_event event = { .events = EPOLLIN };
 	struct bell *b = malloc(sizeof(*b));
 	int ret = b ? 0 : -ENOMEM;
 
@@ -126,13 +211,7 @@ static int add(struct shim_mount *m, const struct bell *what, int fd)
 		ret = make_set(m);
 	if (!ret) {
 		*b = *what;
-		b->fd = keep_eventfd(fd);
-		event.data.ptr = b;
-		ret = b->fd < 0 ? b->fd : 0;
-	}
-	if (!ret && epoll_ctl(m->bells->watch.fd, EPOLL_CTL_ADD, b->fd, &event)) {
-		ret = -errno;
-		NEXT(close)(b->fd);
+		ret = take_rope(m->bells, fd, &b->rope);
 	}
 	if (ret) {
 		free(b);
@@ -144,15 +223,13 @@ static int add(struct shim_mount *m, const struct bell *what, int fd)
 	return 0;
 }
 
-/* The eventfd is still the program's, so closing ours would not take it out of the set. */
 static void remove_at(struct shim_bells *s, struct bell **at)
 {
 	struct bell *b = *at;
 
 	*at = b->next;
 	s->count--;
-	epoll_ctl(s->watch.fd, EPOLL_CTL_DEL, b->fd, NULL);
-	NEXT(close)(b->fd);
+	leave_rope(s, b->rope);
 	free(b);
 }
 
@@ -239,15 +316,20 @@ void ioeventfd_release(struct shim_mount *m)
 
 void ioeventfd_forked(struct shim_mount *m)
 {
+	struct rope *r;
 	struct bell *b;
 
 	if (!m->bells)
 		return;
-	/* The set is that of the parent, too, so nothing is taken out of it. */
 	while ((b = m->bells->list)) {
 		m->bells->list = b->next;
-		NEXT(close)(b->fd);
 		free(b);
+	}
+	/* The set is that of the parent, too, so nothing is taken out of it. */
+	while ((r = m->bells->ropes)) {
+		m->bells->ropes = r->next;
+		NEXT(close)(r->fd);
+		free(r);
 	}
 	NEXT(close)(m->bells->watch.fd);
 	free(m->bells);

@@ -47,6 +47,24 @@ int dfd_eventfd_dup(int fd)
 	return mine;
 }
 
+/* In fdinfo since Linux 5.2. */
+int dfd_eventfd_id(int fd)
+{
+	char path[40], line[64];
+	int id = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "eventfd-id: %d", &id) == 1)
+			break;
+	}
+	if (f)
+		fclose(f);
+	return id;
+}
+
 static bool ready(int fd, short events)
 {
 	struct pollfd p = { .fd = fd, .events = events };

@@ -13,6 +13,9 @@ bool dfd_is_eventfd(int fd);
  */
 int dfd_eventfd_dup(int fd);
 
+/** dfd_eventfd_id() - Return: the kernel's number of an eventfd, or -1 where it tells none */
+int dfd_eventfd_id(int fd);
+
 /**
  * struct dfd_signaller - what it takes to signal eventfds of strangers; thread-safe once started
  * @ctx: of asynchronous I/O; 0 where there is none

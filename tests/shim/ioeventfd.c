@@ -117,6 +117,26 @@ static void by_itself(void)
 	close(fd);
 }
 
+/* Each write that it stands for is done, the one that came last first. */
+static void one_for_many(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC), same = dup(fd);
+
+	for (uint32_t i = 0; i < MANY; i++)
+		WANT(0, set(LIVENESS, i, i % 2 ? fd : same));
+	signal_it(fd);
+	WANT(0xffffffff, get(LIVENESS));
+	WANT(0, set(LIVENESS, 0, -1));
+	signal_it(same);
+	WANT(0xfffffffe, get(LIVENESS));
+	for (uint32_t i = 1; i < MANY; i++)
+		WANT(0, set(LIVENESS, i, -1));
+	signal_it(fd);
+	WANT(0xfffffffe, get(LIVENESS));
+	close(fd);
+	close(same);
+}
+
 static void many(void)
 {
 	int fds[10];
@@ -157,6 +177,7 @@ int main(int argc, char **argv)
 		return 1;
 	writes();
 	by_itself();
+	one_for_many();
 	many();
 	close(device);
 	/* All of them have gone with the device. */
