@@ -191,9 +191,9 @@ void dirty_unmapped(struct shim_space *s, uint64_t first, uint64_t last)
 
 /* ---- being asked ---- */
 
-/* The bits of a page when there is one for each byte, more than those of the pages of a chunk. */
-#define MAX_BYTES (SPACE_PAGE / 8 + 1)
-_Static_assert(SPACE_PAGE >= CHUNK_PAGES, "so it is");
+/* Bits that are told at once: at least those of a page when there is one for each byte. */
+#define PIECE_BITS (UINT64_C(1) << 15)
+_Static_assert(PIECE_BITS >= SPACE_PAGE, "so it is");
 
 /** struct question - @first: bit 0 of @bitmap; @shift: IOVAs of a bit */
 struct question {
@@ -204,8 +204,33 @@ struct question {
 
 static void set_bits(uint8_t *bytes, uint64_t from, uint64_t to)
 {
-	for (uint64_t bit = from; bit <= to; bit++)
-		bytes[bit / 8] |= (uint8_t)(1u << bit % 8);
+	const uint8_t head = (uint8_t)(0xffu << from % 8), tail = (uint8_t)(0xffu >> (7 - to % 8));
+	uint8_t *first = bytes + from / 8, *last = bytes + to / 8;
+
+	if (first == last) {
+		*first |= head & tail;
+		return;
+	}
+	*first |= head;
+	memset(first + 1, 0xff, (size_t)(last - first - 1));
+	*last |= tail;
+}
+
+/* Of the pages from @from to @to, which are in the chunk. Return: was any of them written? */
+static bool set_pages(const struct question *q, struct chunk *c, uint64_t from, uint64_t to,
+		      uint8_t *bytes, uint64_t start)
+{
+	bool any = false;
+	uint64_t bit;
+
+	for (uint64_t page = from; page <= to; page += SPACE_PAGE) {
+		if (!(*word_of(c, page, &bit) & bit))
+			continue;
+		any = true;
+		set_bits(bytes, ((page - q->first) >> q->shift) - start,
+			 ((page - q->first + (SPACE_PAGE - 1)) >> q->shift) - start);
+	}
+	return any;
 }
 
 /* @from to @to lie in one chunk; @c NULL: all of it was written */
@@ -214,26 +239,22 @@ static int tell(const struct question *q, struct chunk *c, uint64_t from, uint64
 	const uint64_t start = (from - q->first) >> q->shift & ~UINT64_C(7);
 	const size_t len = (size_t)((((to - q->first) >> q->shift) - start) / 8 + 1);
 	void *user = (void *)(uintptr_t)(q->bitmap + start / 8);
-	uint8_t bytes[MAX_BYTES];
-	bool any = false;
-	uint64_t bit;
+	uint8_t bytes[PIECE_BITS / 8 + 1];
 
 	if (dfd_copy_in(bytes, user, len))
 		return -EFAULT;
-	for (uint64_t page = from; page <= to; page += SPACE_PAGE) {
-		if (c && !(*word_of(c, page, &bit) & bit))
-			continue;
-		any = true;
-		set_bits(bytes, ((page - q->first) >> q->shift) - start,
-			 ((page - q->first + (SPACE_PAGE - 1)) >> q->shift) - start);
-	}
-	return any ? dfd_copy_out(user, bytes, len) : 0;
+	if (!c)
+		set_bits(bytes, ((from - q->first) >> q->shift) - start,
+			 ((to - q->first) >> q->shift) - start);
+	else if (!set_pages(q, c, from, to, bytes, start))
+		return 0;
+	return dfd_copy_out(user, bytes, len);
 }
 
 /* Piece by piece, so that the bits of one fit into a buffer. */
 static int tell_range(const struct question *q, struct chunk *c, uint64_t from, uint64_t to)
 {
-	const uint64_t piece = 1ull << q->shift < SPACE_PAGE ? SPACE_PAGE : CHUNK;
+	const uint64_t piece = q->shift < 48 ? PIECE_BITS << q->shift : UINT64_C(1) << 63;
 	int ret = 0;
 
 	while (!ret && from <= to) {

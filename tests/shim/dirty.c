@@ -172,6 +172,22 @@ static void errors(uint32_t id, uint32_t without)
 	WANT(0, bits_of(id, 0));
 }
 
+/* A bit for each byte: more than is told in one piece. */
+static void by_bytes(uint32_t id, uint64_t wanted)
+{
+	static uint8_t bits[PAGES * PAGE / 8];
+	uint64_t seen = 0;
+
+	memset(bits, 0, sizeof(bits));
+	WANT(0, get(id, 1, IOVA, PAGES * PAGE, 1, bits));
+	for (uint32_t i = 0; i < sizeof(bits); i++) {
+		seen |= bits[i] ? UINT64_C(1) << i / (PAGE / 8) : 0;
+		CHECK(!bits[i] || bits[i] == 0xff);
+		CHECK(!bits[i] == !(wanted >> i / (PAGE / 8) & 1));
+	}
+	WANT(wanted, seen);
+}
+
 static void pages(uint32_t id)
 {
 	uint64_t bits = 0;
@@ -187,6 +203,7 @@ static void pages(uint32_t id)
 	dma(IOVA + (PAGES - 1) * PAGE, PAGE, 1);
 	WANT(0, get(id, 1, IOVA, PAGES * PAGE, 2 * PAGE, &bits));
 	WANT(0x89, bits);
+	by_bytes(id, 0x80c1);
 	bits = 0;
 	WANT(0, get(id, 1, IOVA + 7 * PAGE, 2 * PAGE, 256, small));
 	WANT(0xff, small[0] & small[1]);
@@ -249,6 +266,7 @@ int main(int argc, char **argv)
 		WANT(0, track(id, 1));
 		WANT(ALL, bits_of(id, 0));
 		WANT(ALL, bits_of(id, 0));
+		by_bytes(id, ALL);
 	} else {
 		errors(id, without);
 		pages(id);
