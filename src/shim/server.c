@@ -165,6 +165,7 @@ bool side_in_use(int keep, uint64_t inode)
 /* The inode of a socket's peer is not enough: a number of a process may be another one's by now. */
 static int hello(struct peer *p, const struct shim_call *call, int *fd)
 {
+	struct shim_caller *c;
 	struct ucred who;
 	socklen_t len = sizeof(who);
 	uint64_t cookie = 0;
@@ -172,14 +173,17 @@ static int hello(struct peer *p, const struct shim_call *call, int *fd)
 
 	if (p->caller || getsockopt(p->watch.fd, SOL_SOCKET, SO_PEERCRED, &who, &len))
 		return -EINVAL;
-	ret = shim_caller_new(who.pid, &p->caller);
+	ret = shim_caller_new(who.pid, &c);
 	if (ret)
 		return ret;
-	shim_call_from(p->caller);
+	shim_call_from(c);
 	ret = dfd_copy_in(&cookie, (const void *)(uintptr_t)call->addr, sizeof(cookie));
 	shim_call_from(NULL);
-	if (ret || cookie != call->len)
+	if (ret || cookie != call->len) {
+		shim_caller_put(c);
 		return -EPERM;
+	}
+	p->caller = c;
 	if (!ring_create_memory(&p->ring)) {
 		*fd = p->ring.fd;
 		p->ring.fd = -1;

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -324,6 +325,34 @@ static void stray(int fd)
 	}
 }
 
+/* Return: what a call gets, or 1 when it was sent away */
+static int64_t call(int sock, const struct shim_call *c)
+{
+	struct shim_answer answer;
+
+	if (send(sock, c, sizeof(*c), MSG_NOSIGNAL) != sizeof(*c) ||
+	    recv(sock, &answer, sizeof(answer), 0) != sizeof(answer))
+		return 1;
+	return answer.result;
+}
+
+/* Who is not the process that the socket tells is not believed a second time. */
+static void impostor(const char *path)
+{
+	struct shim_call hello = { .op = SHIM_HELLO, .addr = (uintptr_t)path, .len = 1 };
+	struct shim_call end = { .op = SHIM_OPEN };
+	struct sockaddr_un to;
+	socklen_t len = sizeof(to);
+	int known = find_socket(), sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	strncpy(end.path, path, sizeof(end.path) - 1);
+	CHECK(!getpeername(known, (struct sockaddr *)&to, &len));
+	CHECK(!connect(sock, (struct sockaddr *)&to, len));
+	CHECK(call(sock, &hello) == -EPERM);
+	CHECK(call(sock, &end) == -EPERM);
+	close(sock);
+}
+
 /* ---- what is left ---- */
 
 /* Return: lines of a file of a process that have @text in them */
@@ -440,6 +469,7 @@ int main(int argc, char **argv)
 	many(fd);
 	after_vfork(fd);
 	all_closed(fd);
+	impostor(argv[1]);
 	killed(fd);
 	idle(fd);
 	if (without)
