@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks that are held with signals blocked.
+ * Locks that are held with signals blocked, by threads that cannot be cancelled meanwhile.
  *
  * A program may call read(), write() and their like from a handler of a signal, on a device, too. A
  * handler that interrupted the holder of a lock would wait for it for ever: User Mode Linux, whose
  * interrupts are signals, does it on every other start. What a fault raises is not held back: it
- * could not wait.
+ * could not wait. A thread that is cancelled would keep the lock for ever, and functions of libc
+ * that we call are points where it may be.
  */
 #include <signal.h>
 
@@ -13,6 +14,7 @@
 
 static __thread unsigned int depth;
 static __thread sigset_t before;
+static __thread int cancel_state;
 
 static void hold_signals(void)
 {
@@ -25,27 +27,39 @@ static void hold_signals(void)
 	NEXT(pthread_sigmask)(SIG_BLOCK, &most, &before);
 }
 
+static void begin(void)
+{
+	if (!depth++)
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+}
+
 void shim_mutex_lock(pthread_mutex_t *mutex)
 {
 	if (!depth)
 		hold_signals();
-	depth++;
+	begin();
 	pthread_mutex_lock(mutex);
 }
 
+/* Signals come before the thread may go, and their handlers may lock. */
 void shim_mutex_unlock(pthread_mutex_t *mutex)
 {
+	const int state = cancel_state;
+
 	pthread_mutex_unlock(mutex);
-	if (!--depth)
-		NEXT(pthread_sigmask)(SIG_SETMASK, &before, NULL);
+	if (--depth)
+		return;
+	NEXT(pthread_sigmask)(SIG_SETMASK, &before, NULL);
+	pthread_setcancelstate(state, NULL);
 }
 
 void shim_handler_enter(void)
 {
-	depth++;
+	begin();
 }
 
 void shim_handler_leave(void)
 {
-	depth--;
+	if (!--depth)
+		pthread_setcancelstate(cancel_state, NULL);
 }

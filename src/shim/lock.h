@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-/** shim_mutex_lock() - pthread_mutex_lock() with the signals of this thread blocked; may nest */
+/** shim_mutex_lock() - pthread_mutex_lock() with signals blocked and no cancellation; may nest */
 void shim_mutex_lock(pthread_mutex_t *mutex);
 void shim_mutex_unlock(pthread_mutex_t *mutex);
 

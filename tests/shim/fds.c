@@ -411,6 +411,27 @@ static void clones(void)
 	close(fd);
 }
 
+/* Cancelled by the first call that may end it, with a connection that has to be made. */
+static void *cancelled(void *arg)
+{
+	uint32_t id;
+
+	pthread_cancel(pthread_self());
+	return pread(*(int *)arg, &id, sizeof(id), BAR0) == sizeof(id) ? arg : NULL;
+}
+
+/* A thread that goes takes no lock along. */
+static void cancelling(void)
+{
+	int fd = open(edu, O_RDWR);
+	pthread_t thread;
+
+	closefrom(fd + 1);
+	CHECK(!pthread_create(&thread, NULL, cancelled, &fd) && !pthread_join(thread, NULL));
+	CHECK(get(fd, BAR0) == 0x010000ed);
+	close(fd);
+}
+
 static void *hammer(void *arg)
 {
 	int fd = *(int *)arg;
@@ -533,6 +554,7 @@ int main(int argc, char **argv)
 	vforks();
 	if (kernel_wipes())
 		clones();
+	cancelling();
 	threads();
 	stdio();
 	looking();
