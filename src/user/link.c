@@ -258,9 +258,7 @@ int link_wait(struct link *l, int64_t end)
 			      { .fd = l->requests.kick_fd, .events = POLLIN } };
 	int64_t left = end - link_now_ms();
 
-	if (left <= 0 || !poll(p, 3, (int)left))
-		return -ETIMEDOUT;
-	return 0;
+	return poll(p, 3, left > 0 ? (int)left : 0) ? 0 : -ETIMEDOUT;
 }
 
 /* Nothing can be asked for without memory, so nobody waits for an answer by the second socket. */
@@ -277,12 +275,15 @@ static int receive(struct link *l)
 	return l->polls ? conn_look(&l->conn, LOOKS) : conn_receive_wait(&l->conn);
 }
 
-/* Return: 1 with the answer, or why the link has failed. */
+/*
+ * Who was kept from looking until it is too late looks once more, for what has come in time.
+ * Return: 1 with the answer, or why the link has failed.
+ */
 static int await(struct link *l, const struct user_header *wanted, struct message *reply)
 {
 	int64_t end = link_now_ms() + l->patience_ms;
 
-	for (;;) {
+	for (bool late = false;; late = link_now_ms() >= end) {
 		int sent = conn_flush(&l->conn), ret = serves_twin(l) ? service(l, &l->twin) : 0;
 
 		if (ret)
@@ -295,7 +296,7 @@ static int await(struct link *l, const struct user_header *wanted, struct messag
 			ret = link_take(l, wanted, reply);
 		else if (ret == -EAGAIN || ret == -EINTR)
 			ret = sent < 0 ? sent : link_wait(l, end);
-		if (!ret && link_now_ms() >= end)
+		if (!ret && late)
 			ret = -ETIMEDOUT;
 		if (ret)
 			return ret;

@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Fds that come with answers: kept where they belong, closed where nobody has asked for them. */
+/*
+ * Fds that come with answers: kept where they belong, closed where nobody has asked for them. And
+ * an answer that is there when the client looks at last.
+ */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "user/link.h"
+
+#define PATIENCE_MS 1000
 
 /** struct ends - a link, the server's end of its socket, and a pipe that goes with an answer */
 struct ends {
@@ -23,7 +31,7 @@ static void begin(struct ends *e, bool polls)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	assert_int_equal(pipe(e->pipe), 0);
-	link_start(&e->link, pair[0], 1000);
+	link_start(&e->link, pair[0], PATIENCE_MS);
 	e->link.polls = polls;
 	conn_init(&e->server, pair[1]);
 }
@@ -95,11 +103,52 @@ static void test_no_business(void **state)
 	no_business(true);
 }
 
+static struct {
+	int server;
+	struct user_header answer;
+} meanwhile;
+
+/* The answer comes in time, but whoever waits for it is kept from looking. */
+static void hold_up(int number)
+{
+	(void)number;
+	if (send(meanwhile.server, &meanwhile.answer, sizeof(meanwhile.answer), 0) < 0)
+		abort();
+	usleep((PATIENCE_MS + 100) * 1000);
+}
+
+static void kept_from_looking(bool polls)
+{
+	const struct itimerval soon = { .it_value.tv_usec = 50000 };
+	const struct call call = { .command = USER_RESET };
+	struct ends e;
+
+	begin(&e, polls);
+	meanwhile.server = e.server.fd;
+	meanwhile.answer = (struct user_header){ .id = e.link.next_id,
+						 .command = USER_RESET,
+						 .size = sizeof(meanwhile.answer),
+						 .flags = USER_TYPE_REPLY };
+	signal(SIGALRM, hold_up);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	assert_int_equal(link_call(&e.link, &call, NULL), 0);
+	close(e.pipe[1]);
+	end(&e);
+}
+
+static void test_kept_from_looking(void **state)
+{
+	(void)state;
+	kept_from_looking(false);
+	kept_from_looking(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_no_business),
+		cmocka_unit_test(test_kept_from_looking),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,6 +125,7 @@ static uint64_t coarse_now(void)
 static int wait_for_events(struct dfd_server *srv, int timeout_ms)
 {
 	struct epoll_event events[MAX_EVENTS];
+	bool ticks = false;
 	int ret = 0, count = epoll_wait(srv->epoll_fd, events, MAX_EVENTS, timeout_ms);
 
 	if (count < 0)
@@ -154,13 +155,16 @@ static int wait_for_events(struct dfd_server *srv, int timeout_ms)
 			client_bells(source->export);
 			break;
 		case SOURCE_TICK:
-			tick(srv);
+			ticks = true;
 			break;
 		case SOURCE_STOP:
 			ret = -ECANCELED;
 			break;
 		}
 	}
+	/* What has come in time is taken first, however late this is. */
+	if (ticks)
+		tick(srv);
 	return ret;
 }
 

@@ -16,6 +16,7 @@
 
 #include "user/conn.h"
 #include "user/listen.h"
+#include "user/patience.h"
 #include "ring/ring.h"
 #include "user/version.h"
 
@@ -293,6 +294,29 @@ static void test_added_twice(void **state)
 	rig_stop(&g);
 }
 
+/* A server that was kept from looking for longer than its patience blames nobody for that. */
+static void test_kept_from_looking(void **state)
+{
+	static const struct patience short_one = { 30000000, 30000000, 30000000, 5000000 };
+	const struct user_version version = { 0 };
+	struct rig g;
+
+	(void)state;
+	rig_start(&g, false);
+	conn_finish(&g.client);
+	turn(&g, 2);
+	dfd_server_set_patience(g.srv, &short_one);
+	conn_init(&g.client, user_connect(g.paths[0]));
+	turn(&g, 1);
+	usleep(10000); /* the clock is the first to have something to say */
+	put(&g, USER_VERSION, 0, &version, sizeof(version), NULL, 0);
+	assert_int_equal(conn_flush(&g.client), 0);
+	usleep(50000);
+	turn(&g, 3);
+	assert_int_equal(conn_receive(&g.client), 1);
+	rig_stop(&g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_ring_behind_a_flood),
 		cmocka_unit_test(test_left_without_reset),
 		cmocka_unit_test(test_added_twice),
+		cmocka_unit_test(test_kept_from_looking),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
