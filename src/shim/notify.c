@@ -312,7 +312,7 @@ static void hear_probe(int socket, void (*answer)(const struct seccomp_notif *n,
 
 	listener.fd = p.fd;
 	memset(room, 0, room_size);
-	if (p.fd >= 0 && poll(&p, 1, 5000) == 1 && (p.revents & POLLIN) &&
+	if (p.fd >= 0 && poll(&p, 1, 60000) == 1 && (p.revents & POLLIN) &&
 	    !ioctl(p.fd, SECCOMP_IOCTL_NOTIF_RECV, room))
 		answer(room, socket);
 	if (p.fd >= 0)

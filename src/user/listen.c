@@ -18,7 +18,7 @@
 #include "user/listen.h"
 
 #define BACKLOG	    8
-#define PATIENCE    200
+#define PATIENCE    1000
 #define PATIENCE_US 10000
 #define PATH_LEN    sizeof(((struct sockaddr_un *)0)->sun_path)
 
