@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -23,7 +22,7 @@
 
 #include "user/link.h"
 #include "user/listen.h"
-#include "user/patience.h"
+#include "user/server.h"
 
 #define IOVA  UINT64_C(0x100000)
 #define LEN   (UINT32_C(512) << 10)
@@ -425,7 +424,7 @@ static void map_at_server(struct served *s)
 	ask(s, USER_DMA_MAP, &map, sizeof(map));
 }
 
-static void served_start(struct served *s, const struct patience *patience)
+static void served_start(struct served *s)
 {
 	static const char version[] =
 		"\0\0\0\0{\"capabilities\":{\"max_msg_fds\":8,\"max_data_xfer_size\":524288,"
@@ -437,8 +436,6 @@ static void served_start(struct served *s, const struct patience *patience)
 	snprintf(path, sizeof(path), "%s/sock", s->dir);
 	s->dev = reader_new(&s->reader);
 	assert_int_equal(dfd_server_new(&s->srv), 0);
-	if (patience)
-		dfd_server_set_patience(s->srv, patience);
 	assert_int_equal(dfd_server_add(s->srv, s->dev, path, 0600, NULL), 0);
 	s->fd = user_connect(path);
 	assert_true(s->fd >= 0);
@@ -522,7 +519,7 @@ static void test_split_anywhere(void **state)
 	struct served s;
 
 	(void)state;
-	served_start(&s, NULL);
+	served_start(&s);
 	for (size_t i = 0; i < sizeof(cuts) / sizeof(*cuts); i++) {
 		struct asking asked = begin(&s, LEN);
 		size_t len = make_answer(asked, answer);
@@ -547,7 +544,7 @@ static void test_two_pieces(void **state)
 	size_t len;
 
 	(void)state;
-	served_start(&s, NULL);
+	served_start(&s);
 	asked = begin(&s, LEN + 100000);
 	assert_int_equal(asked.dma.count, LEN);
 	len = make_answer(asked, answer);
@@ -576,18 +573,13 @@ static void by_reset(struct served *s)
 
 static void by_time(struct served *s)
 {
-	struct timespec ms = { .tv_nsec = 1000000 };
-
-	for (int i = 0; i < 5000 && !s->reader.over; i++) {
-		nanosleep(&ms, NULL);
-		step(s);
-	}
+	session_dma_expire(&s->srv->exports->session, UINT64_MAX);
+	step(s);
 }
 
 /* What has no place any more is dropped, at any point of the answer, and the next one is taken. */
 static void test_cancelled_in_the_middle(void **state)
 {
-	static const struct patience short_one = { 5000000000, 10000000000, 20000000, 5000000 };
 	static const struct {
 		void (*cancel)(struct served *s);
 		int status;
@@ -596,7 +588,7 @@ static void test_cancelled_in_the_middle(void **state)
 	struct served s;
 
 	(void)state;
-	served_start(&s, &short_one);
+	served_start(&s);
 	for (size_t i = 0; i < 18; i++) {
 		struct asking asked = begin(&s, LEN);
 		size_t len = make_answer(asked, answer), cut = cuts[i % 6];
@@ -633,7 +625,7 @@ static void test_unmapped_by_the_client(void **state)
 	struct served s;
 
 	(void)state;
-	served_start(&s, NULL);
+	served_start(&s);
 	for (int pieces = 0; pieces < 2; pieces++) {
 		struct asking asked = begin(&s, LEN + 100000);
 
@@ -657,7 +649,7 @@ static void test_client_gone_in_the_middle(void **state)
 	struct served s;
 
 	(void)state;
-	served_start(&s, NULL);
+	served_start(&s);
 	asked = begin(&s, LEN);
 	make_answer(asked, answer);
 	tell(&s, answer, LEN / 2);
@@ -676,7 +668,7 @@ static void test_server_ends_in_the_middle(void **state)
 	struct served s;
 
 	(void)state;
-	served_start(&s, NULL);
+	served_start(&s);
 	asked = begin(&s, LEN);
 	make_answer(asked, answer);
 	tell(&s, answer, LEN / 2);
@@ -705,7 +697,7 @@ static void test_fds_in_the_middle(void **state)
 	struct served s;
 
 	(void)state;
-	served_start(&s, NULL);
+	served_start(&s);
 	asked = begin(&s, LEN);
 	make_answer(asked, answer);
 	tell(&s, answer, LEN / 2);

@@ -40,8 +40,7 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static void both_start_with(struct both *b, const char *address, bool polls,
-			    const struct patience *patience, const char *options)
+static void both_start_with(struct both *b, const char *address, bool polls, const char *options)
 {
 	char user[100];
 
@@ -52,18 +51,15 @@ static void both_start_with(struct both *b, const char *address, bool polls,
 	assert_int_equal(dfd_open(address, &b->served, NULL), 0);
 	assert_int_equal(dfd_server_new(&b->srv), 0);
 	assert_int_equal(dfd_server_set_poll(b->srv, polls), 0);
-	if (patience)
-		dfd_server_set_patience(b->srv, patience);
 	assert_int_equal(dfd_server_add(b->srv, b->served, b->path, 0600, NULL), 0);
 	assert_int_equal(pthread_create(&b->thread, NULL, serve, b), 0);
 	b->running = true;
 	assert_int_equal(dfd_open(user, &b->dev, NULL), 0);
 }
 
-static void both_start(struct both *b, const char *address, bool polls,
-		       const struct patience *patience)
+static void both_start(struct both *b, const char *address, bool polls)
 {
-	both_start_with(b, address, polls, patience, "");
+	both_start_with(b, address, polls, "");
 }
 
 static void server_ends(struct both *b)
@@ -99,7 +95,7 @@ static void run_dma(struct dfd_device *dev, uint64_t src, uint64_t dst, uint64_t
 	put64(dev, 0x88, dst);
 	put64(dev, 0x90, len);
 	put64(dev, 0x98, command | 5);
-	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_MSI, 0, 5000), 1);
+	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_MSI, 0, 60000), 1);
 }
 
 /* Memory of this process is no file, so the server has to ask for it. */
@@ -115,7 +111,7 @@ static void dma_by_message(bool polls, const char *options)
 	uint64_t unmapped;
 	struct both b;
 
-	both_start_with(&b, "model:edu", polls, NULL, options);
+	both_start_with(&b, "model:edu", polls, options);
 	for (size_t i = 0; i < sizeof(memory); i++)
 		memory[i] = (uint8_t)(i * 7 + i / 256);
 	memcpy(copy, memory, sizeof(copy));
@@ -159,7 +155,7 @@ static void test_mapped_region(void **state)
 	uint8_t byte;
 
 	(void)state;
-	both_start(&b, "model:shapes", false, NULL);
+	both_start(&b, "model:shapes", false);
 	assert_int_equal(dfd_region_mmap(b.dev, 0, 0x1000, 0x3000, PROT_READ | PROT_WRITE, &here),
 			 0);
 	assert_int_equal(
@@ -182,7 +178,7 @@ static void test_poll(void **state)
 	struct both b;
 
 	(void)state;
-	both_start(&b, "model:edu", true, NULL);
+	both_start(&b, "model:edu", true);
 	assert_int_equal(dfd_server_set_poll(b.srv, false), -EBUSY);
 	assert_int_equal(dfd_region_read(b.dev, 0, 0, &id, 4), 4);
 	assert_int_equal(id & 0xffff, 0xed);
@@ -202,7 +198,7 @@ static void test_server_gone(void **state)
 
 	(void)state;
 	map.addr = memory;
-	both_start(&b, "model:edu", false, NULL);
+	both_start(&b, "model:edu", false);
 	assert_int_equal(dfd_irq_enable(b.dev, DFD_PCI_MSI, 1), 0);
 	assert_int_equal(dfd_dma_map(b.dev, &map), 0);
 	assert_int_equal(dfd_service_thread(b.dev), 0);
@@ -218,32 +214,6 @@ static void test_server_gone(void **state)
 	map.iova = 0x20000;
 	assert_int_equal(dfd_dma_map(b.dev, &map), -ENODEV);
 	assert_int_equal(dfd_dma_unmap(b.dev, 0x10000, 4096, NULL), -ENODEV);
-	both_stop(&b);
-}
-
-/* ---- patience ---- */
-
-static void test_silence(void **state)
-{
-	static const struct patience short_one = { 30000000, 30000000, 30000000, 5000000 };
-	const struct user_header half = { .command = USER_VERSION, .size = 40 };
-	struct pollfd p = { .events = POLLIN };
-	char byte;
-	struct both b;
-
-	(void)state;
-	both_start(&b, "model:edu", false, &short_one);
-	dfd_device_close(b.dev);
-	b.dev = NULL;
-	/* Neither who says nothing nor who stops in the middle is waited for. */
-	for (size_t len = 0; len <= sizeof(half); len += sizeof(half)) {
-		p.fd = user_connect(b.path);
-		assert_true(p.fd >= 0);
-		assert_int_equal(write(p.fd, &half, len), (ssize_t)len);
-		assert_int_equal(poll(&p, 1, 5000), 1);
-		assert_int_equal(read(p.fd, &byte, 1), 0);
-		close(p.fd);
-	}
 	both_stop(&b);
 }
 
@@ -398,7 +368,6 @@ int main(void)
 		cmocka_unit_test(test_mapped_region),
 		cmocka_unit_test(test_poll),
 		cmocka_unit_test(test_server_gone),
-		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_silent_server),
 		cmocka_unit_test(test_idle_memory),
 		cmocka_unit_test(test_answer_is_never_longer),
