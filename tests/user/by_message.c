@@ -37,7 +37,7 @@ static void transfer(struct dfd_device *dev, uint64_t src, uint64_t dst, uint64_
 	put(dev, 0x88, dst);
 	put(dev, 0x90, SIZE);
 	put(dev, 0x98, command | (irq ? 5 : 1));
-	if (irq && dfd_wait_irq(dev, DFD_PCI_MSI, 0, 5000) != 1)
+	if (irq && dfd_wait_irq(dev, DFD_PCI_MSI, 0, 60000) != 1)
 		fail("no interrupt came");
 	if (irq && dfd_region_write(dev, DFD_PCI_BAR0, 0x64, &cause, 4) != 4)
 		fail("a register cannot be written");

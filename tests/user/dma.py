@@ -6,7 +6,6 @@ import os
 import struct
 import subprocess
 import sys
-import time
 
 import wire
 from wire import dma_map, error, message, read, set_irqs, write
@@ -48,11 +47,7 @@ def running(client):
 
 
 def wait(client):
-    for _ in range(200):
-        if not running(client):
-            return
-        time.sleep(0.005)
-    raise AssertionError("the DMA does not end")
+    wire.until(lambda: not running(client))
 
 
 def connect(server, **caps):

@@ -17,8 +17,8 @@ import wire
 GROWTH_KIB = 2048
 # So few that a client can try to take them all.
 SERVER_FDS = 400
-# Far above what it is, and far below a server that waits for somebody.
-PATIENCE = 1.0
+# Far above what it is on a busy machine, and below a server that waits for somebody: 5 s and more.
+PATIENCE = 4.0
 
 
 class Neighbour(threading.Thread):
@@ -44,11 +44,7 @@ class Neighbour(threading.Thread):
 
 def check(server, neighbour, fds):
     good_client(server.path)
-    for _ in range(100):  # the server learns a moment later that the good one has gone
-        if server.fds() == fds:
-            break
-        time.sleep(0.005)
-    assert server.fds() == fds, f"{server.fds()} fds, {fds} before"
+    server.has_only(fds)
     assert not neighbour.wrong, f"the neighbour: {neighbour.wrong}"
     assert neighbour.worst < PATIENCE, f"the neighbour waited for {neighbour.worst:.3f} s"
 
@@ -92,7 +88,6 @@ def main():
         neighbour = Neighbour(server.paths[1])
         neighbour.start()
         good_client(server.path)
-        time.sleep(0.05)
         fds = server.fds()
         for name, source, function in CASES:
             if chosen and name not in chosen:

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Either end is killed at any moment, and the other is right again. usage: kill.py DEVFD EDU BY_MESSAGE
 
-The median of the times has a limit. A single one may be longer: the machine has other work.
+The times are told. Their limit only tells an end that has noticed from one that has lost its
+patience, which takes 5 s and more: how long it takes to notice is up to what else the machine does.
 """
 import os
 import random
@@ -18,7 +19,7 @@ DEVFD, EDU, BY_MESSAGE = sys.argv[1:]
 CLIENTS, SERVERS = 140, 60
 SEED = 2011
 WAYS = "", ",ring=off", ",ring=off,twin=off"
-LIMIT, OUTLIER = 0.1, 2.0
+LIMIT = 4.0
 GROWTH_KIB = 512
 
 
@@ -26,7 +27,7 @@ def judge(who, times):
     median, worst = statistics.median(times), max(times)
     print(f"{who} killed {len(times)} times: the other end is right again after {median * 1e3:.1f} ms "
           f"(median), {worst * 1e3:.1f} ms (worst)")
-    assert median <= LIMIT and worst <= OUTLIER, (median, worst)
+    assert median <= LIMIT, median
 
 
 def drive(server, rng, **kwargs):
@@ -45,23 +46,19 @@ def kill_a_client(server, rng):
     client = wire.Client(server.path)
     assert client.ask(wire.read(7, 4, 2))[32:] == b"\2\0"
     passed = time.monotonic() - since
-    fds = server.fds()
     client.close()
-    return passed, fds
+    return passed
 
 
 def clients(rng):
     with wire.Server(DEVFD, "model:edu") as server:
-        first = wire.Client(server.path)
         fds = server.fds()
-        first.close()
         for _ in range(10):  # what a heap needs at all
             kill_a_client(server, rng)
         memory, times = server.memory(), []
         for _ in range(CLIENTS):
-            passed, now = kill_a_client(server, rng)
-            assert now == fds, (now, fds)
-            times.append(passed)
+            times.append(kill_a_client(server, rng))
+            server.has_only(fds)
         grown = server.memory() - memory
         assert server.sanitized or grown <= GROWTH_KIB, f"{grown} KiB more"
     judge("client", times)
@@ -76,7 +73,7 @@ def servers(rng):
         server.process.send_signal(signal.SIGKILL)
         server.process.wait()
         since = time.monotonic()
-        _, err = driver.communicate(timeout=5)
+        _, err = driver.communicate(timeout=wire.LONG)
         times.append(time.monotonic() - since)
         assert driver.returncode in (0, 1) and err.count("\n") == driver.returncode, err
         os.unlink(server.path)

@@ -13,7 +13,7 @@ BLOCK = 512
 
 
 def nvme(address, *args):
-    out = subprocess.run([NVME, address, *args], capture_output=True, text=True, timeout=60)
+    out = subprocess.run([NVME, address, *args], capture_output=True, text=True, timeout=300)
     return out.returncode, out.stdout, out.stderr
 
 

@@ -9,6 +9,8 @@ import sys
 import tempfile
 import time
 
+import wire
+
 DEVFD, = sys.argv[1:]
 ROUNDS = 6
 SERVERS = 6
@@ -21,7 +23,7 @@ def start(path):
 
 def connect(path, absent):
     """Who finds the file finds a server. @absent: what it may find before that"""
-    end = time.monotonic() + 10
+    end = time.monotonic() + wire.LONG
     while time.monotonic() < end:
         client = socket.socket(socket.AF_UNIX)
         try:
@@ -37,11 +39,8 @@ def race(path, stale):
     servers = [start(path) for _ in range(SERVERS)]
     client = connect(path, (FileNotFoundError, ConnectionRefusedError) if stale
                      else FileNotFoundError)
-    losers = []
-    end = time.monotonic() + 20
-    while len(losers) < SERVERS - 1 and time.monotonic() < end:
-        losers = [s for s in servers if s.poll() is not None]
-        time.sleep(0.01)
+    wire.until(lambda: sum(s.poll() is not None for s in servers) >= SERVERS - 1)
+    losers = [s for s in servers if s.poll() is not None]
     assert len(losers) == SERVERS - 1, len(losers)
     for s in losers:
         assert s.returncode == 1, s.returncode
@@ -57,7 +56,7 @@ def race(path, stale):
 
 def end(server, how):
     server.send_signal(how)
-    server.wait(10)
+    server.wait(wire.LONG)
     server.stderr.close()
 
 
@@ -82,6 +81,6 @@ with tempfile.TemporaryDirectory(prefix="devfd-start-") as folder:
         if fits:
             connect(long, FileNotFoundError).close()
         else:
-            assert server.wait(10) == 1 and "too long" in server.stderr.read()
+            assert server.wait(wire.LONG) == 1 and "too long" in server.stderr.read()
         end(server, signal.SIGTERM)
     assert not os.listdir(folder)

@@ -14,9 +14,20 @@ VERSION, MAP, UNMAP, INFO, REGION, IO_FDS, IRQ, SET_IRQS, READ, WRITE, DMA_READ,
     range(1, 14)
 MULTI, FEATURE = 15, 16
 
+# In s: by then it has happened on any machine, however busy.
+LONG = 60
+
 
 class Closed(Exception):
     pass
+
+
+def until(condition):
+    """Wait for it, and for nothing else."""
+    end = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.002)
 
 
 def message(command, body=b"", number=1, flags=0, size=None, error=0):
@@ -47,16 +58,18 @@ def set_irqs(flags, index, start, count, data=b""):
 class Client:
     def __init__(self, path, agree=True):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(10)
+        self.sock.settimeout(LONG)
         self.fds = []
-        for _ in range(1000):
-            try:
-                self.sock.connect(path)
-                break
-            except BlockingIOError:  # others wait to be accepted
-                time.sleep(0.005)
+        until(lambda: self.connect(path))
         if agree:
             self.ask(version())
+
+    def connect(self, path):
+        try:
+            self.sock.connect(path)
+            return True
+        except BlockingIOError:  # others wait to be accepted
+            return False
 
     def send(self, data, fds=()):
         if fds:
@@ -115,15 +128,23 @@ class Server:
             self.paths.append(os.path.join(self.dir, "next"))
             command += [neighbour, "--socket", self.paths[1]]
         self.process = subprocess.Popen(command, env={**os.environ, **(env or {})}, stderr=stderr)
-        for _ in range(500):
-            if all(map(os.path.exists, self.paths)) or self.process.poll() is not None:
-                break
-            time.sleep(0.01)
+        until(lambda: all(map(os.path.exists, self.paths)) or self.process.poll() is not None)
         if self.process.poll() is not None:
             raise SystemExit(f"the server of {address} does not start")
         self.sanitized = "libasan" in pathlib.Path(f"/proc/{self.process.pid}/maps").read_text()
 
     def fds(self):
+        """How many it has when a client has been answered: what was before that is over."""
+        client = Client(self.path)
+        count = self.open_fds()
+        client.close()
+        return count
+
+    def has_only(self, fds):
+        """Again, if not at once: files that were mapped for DMA are let go one after the other."""
+        until(lambda: self.fds() == fds)
+
+    def open_fds(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def cut(self):
@@ -146,7 +167,7 @@ class Server:
     def __exit__(self, *_):
         if self.alive():
             self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(10)
+        status = self.process.wait(LONG)
         gone = not any(map(os.path.exists, self.paths))
         shutil.rmtree(self.dir)
         if status != 0 or not gone:

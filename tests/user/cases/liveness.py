@@ -53,7 +53,7 @@ def reads_late(path):
     except BlockingIOError:
         pass
     client.sock.setblocking(True)
-    client.sock.settimeout(10)
+    client.sock.settimeout(wire.LONG)
     for _ in range(sent // 32):
         assert client.receive()[32:] == ANSWER
     rest = -sent % 32

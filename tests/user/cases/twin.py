@@ -21,7 +21,7 @@ class Twin(Client):
         self.second = wire.Client.__new__(wire.Client)
         self.second.fds = []
         self.second.sock = socket.socket(fileno=self.fds.pop())
-        self.second.sock.settimeout(10)
+        self.second.sock.settimeout(wire.LONG)
         assert not self.fds
         bus_master(self)
         ok(self.ask(dma_map(0x1000, 0x4000)))
