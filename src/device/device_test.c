@@ -213,6 +213,7 @@ static void test_bar_sizing(void **state)
 static void test_time(void **state)
 {
 	struct fixture *f = *state;
+	unsigned int timers;
 	struct pollfd p;
 
 	write32(f->dev, 0, 12, 1);
@@ -220,7 +221,7 @@ static void test_time(void **state)
 	write32(f->dev, 0, 8, 1000000);
 	assert_int_equal(f->p.timers, 0);
 	p = (struct pollfd){ .fd = dfd_device_poll_fd(f->dev), .events = POLLIN };
-	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_int_equal(poll(&p, 1, 60000), 1);
 	assert_int_equal(f->p.timers, 0);
 	assert_int_equal(dfd_device_service(f->dev), 0);
 	assert_int_equal(f->p.timers, 1);
@@ -231,9 +232,10 @@ static void test_time(void **state)
 		read32(f->dev, 0, 32);
 	write32(f->dev, 0, 8, 1000000);
 	assert_int_equal(dfd_device_reset(f->dev), 0);
+	timers = f->p.timers; /* it may have run out before that */
 	usleep(2000);
 	dfd_device_service(f->dev);
-	assert_int_equal(f->p.timers, 2); /* a reset stops timers */
+	assert_int_equal(f->p.timers, timers); /* a reset stops timers */
 }
 
 static int set(struct dfd_device *dev, uint32_t flags, uint32_t index, uint32_t start,
@@ -708,7 +710,7 @@ static void test_service_thread(void **state)
 			     (int32_t[]){ eventfd(1, 0) }),
 			 0);
 	write32(f->dev, 0, 0, 1);
-	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_int_equal(poll(&p, 1, 60000), 1);
 	write32(f->dev, 0, 8, 1000);
 	while (!f->p.timers)
 		usleep(100);
@@ -724,7 +726,7 @@ static bool timer_is_served(struct fixture *f)
 
 	if (dfd_service_thread(f->dev) || dfd_region_write(f->dev, 0, 8, &ns, 4) != 4)
 		return false;
-	for (int i = 0; i < 5000 && *timers == before; i++)
+	for (int i = 0; i < 60000 && *timers == before; i++)
 		usleep(1000);
 	return *timers != before;
 }

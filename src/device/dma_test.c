@@ -308,7 +308,7 @@ static void test_slices(void **state)
 	assert_in_range(left, 1, size - 1);
 	while (left) {
 		before = left;
-		assert_int_equal(poll(&p, 1, 10000), 1);
+		assert_int_equal(poll(&p, 1, 60000), 1);
 		assert_int_equal(dfd_device_service(dev), 0);
 		left = count_mappings(fd, &places);
 		assert_true(left < before);

@@ -306,7 +306,7 @@ static void test_thread_of_broken_source(void **state)
 
 	(void)state;
 	assert_int_equal(dfd_service_thread(dev), 0);
-	for (int i = 0; i < 1000 && !s.services; i++)
+	for (int i = 0; i < 60000 && !s.services; i++)
 		usleep(1000);
 	usleep(5000);
 	assert_int_equal(s.services, 1);

@@ -270,7 +270,7 @@ static void run_dma(struct dfd_device *dev, uint64_t src, uint64_t dst, uint32_t
 	put(dev, 0, 0x88, dst, 8);
 	put(dev, 0, 0x90, 4096, 8);
 	put(dev, 0, 0x98, command | 5, 4);
-	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_MSI, 0, 5000), 1);
+	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_MSI, 0, 60000), 1);
 	assert_int_equal(get(dev, 0x24), 0x100);
 	put(dev, 0, 0x64, 0x100, 4);
 }
@@ -291,7 +291,7 @@ static void test_drive(void **state)
 	assert_int_equal(fake.irq_flags, DFD_IRQ_ACTION_TRIGGER | DFD_IRQ_DATA_EVENTFD);
 	put(dev, 0, 0x20, 0x80, 4);
 	put(dev, 0, 0x08, 10, 4);
-	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_MSI, 0, 5000), 1);
+	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_MSI, 0, 60000), 1);
 	assert_int_equal(get(dev, 0x08), 3628800);
 	put(dev, 0, 0x64, 1, 4);
 	assert_int_equal(dfd_dma_alloc(dev, 8192, 0xfffffff, &buf), 0);

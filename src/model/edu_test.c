@@ -178,7 +178,7 @@ static void test_intx(void **state)
 	assert_int_equal(dfd_irq_enable(dev, DFD_PCI_INTX, 1), 0);
 	put32(dev, STATUS, 0x80);
 	put32(dev, FACTORIAL, 5);
-	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_INTX, 0, 5000), 1);
+	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_INTX, 0, 60000), 1);
 	assert_int_equal(get32(dev, FACTORIAL), 120);
 	assert_int_equal(get32(dev, IRQ_STATUS), 1);
 
@@ -215,7 +215,7 @@ static void test_messages(void **state)
 		assert_int_equal(dfd_irq_enable(dev, cases[i].index, 1), 0);
 		put32(dev, STATUS, 0x80);
 		put32(dev, FACTORIAL, 3);
-		assert_int_equal(dfd_wait_irq(dev, cases[i].index, 0, 5000), 1);
+		assert_int_equal(dfd_wait_irq(dev, cases[i].index, 0, 60000), 1);
 		/* Each cause sends a message, acknowledged or not. */
 		put32(dev, RAISE, 2);
 		put32(dev, RAISE, 4);

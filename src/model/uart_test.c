@@ -271,9 +271,9 @@ static void test_terminal(void **state)
 	out(dev, FCR, 0x01);
 	out(dev, IER, 0x01);
 	assert_int_equal(write(fd, "abcdefghijklmnopqrst", 20), 20);
-	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_INTX, 0, 5000), 1);
+	assert_int_equal(dfd_wait_irq(dev, DFD_PCI_INTX, 0, 60000), 1);
 	for (int i = 0; i < 20; i++) {
-		for (int n = 0; n < 5000 && in(dev, LSR) != 0x61; n++)
+		for (int n = 0; n < 60000 && in(dev, LSR) != 0x61; n++)
 			usleep(1000);
 		text[i] = (char)in(dev, DATA);
 	}

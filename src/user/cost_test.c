@@ -130,7 +130,7 @@ static void drive(bool is_write)
 {
 	const struct user_header hello = { .command = USER_VERSION, .size = sizeof(hello) + 4 };
 	char version[sizeof(hello) + 4] = { 0 }, reply[256];
-	struct timeval patience = { .tv_sec = 10 };
+	struct timeval patience = { .tv_sec = 60 };
 	int fd;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -213,7 +213,7 @@ static void check(enum loop loop, unsigned int calls)
 		if (loop == LOOP_POLL)
 			assert_true(n.looked <= (n.empty + ACCESSES) / 256 + 1);
 		else
-			assert_true(n.looked + n.empty <= ACCESSES / 10);
+			assert_true(n.looked + n.empty <= ACCESSES / 10 + 2 * asks);
 	}
 }
 

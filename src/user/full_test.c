@@ -170,7 +170,7 @@ static void start(struct rig *r, bool twin)
 	const struct user_dma_map map = {
 		.argsz = sizeof(map), .flags = DFD_DMA_WRITE, .address = IOVA, .size = LARGE
 	};
-	const struct timeval patience = { .tv_sec = 5 };
+	const struct timeval patience = { .tv_sec = 60 };
 
 	*r = (struct rig){ .dir = "/tmp/devfd-full-XXXXXX", .dev = eager_new() };
 	atomic_store(&eager.taken, 0);
@@ -243,7 +243,7 @@ static void asks_for_too_much(bool twin)
 			ask(&r, USER_REGION_READ, &access, sizeof(access));
 		take_and_answer(&r, FIT);
 		/* Behind the answers, or after a while. */
-		for (int i = 0; i < 5000 && atomic_load(&eager.done) < round * FIT; i++) {
+		for (int i = 0; i < 60000 && atomic_load(&eager.done) < round * FIT; i++) {
 			ask(&r, USER_REGION_READ, &access, sizeof(access));
 			usleep(100);
 		}

@@ -111,7 +111,7 @@ static bool goes_on(struct race *r)
 {
 	int turn = atomic_load(&r->turns[1]);
 
-	for (int ms = 0; ms < 1000 && turn < TURNS; ms++) {
+	for (int ms = 0; ms < 30000 && turn < TURNS; ms++) {
 		usleep(1000);
 		if (atomic_load(&r->turns[1]) != turn)
 			return true;

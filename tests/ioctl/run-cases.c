@@ -174,7 +174,7 @@ static long event_count(int fd, bool expected)
 
 	if (target.dev)
 		dfd_device_service(target.dev);
-	if (poll(&p, 1, expected ? 2000 : 0) == 1 && read(fd, &count, sizeof(count)) < 0)
+	if (poll(&p, 1, expected ? 60000 : 0) == 1 && read(fd, &count, sizeof(count)) < 0)
 		return -errno;
 	return (long)count;
 }

@@ -258,7 +258,7 @@ static void wait_irq(int fd, int event)
 	CHECK(pwrite(fd, &command, 2, CONFIG + 4) == 2);
 	set(fd, STATUS, 0x80);
 	set(fd, FACT, 6);
-	CHECK(poll(&p, 1, 5000) == 1);
+	CHECK(poll(&p, 1, 60000) == 1);
 	CHECK(read(event, &count, 8) == 8 && count == 1);
 	CHECK(get(fd, FACT) == 720);
 	set(fd, BAR0 + 0x64, get(fd, BAR0 + 0x24));
@@ -463,7 +463,7 @@ static void threads(void)
 
 		if (!pid) {
 			failures = 0;
-			alarm(10);
+			alarm(100);
 			CHECK(factorial(fd, 5) == 120);
 			fflush(stdout);
 			_exit(failures);

@@ -40,7 +40,7 @@ static int transfer(uint32_t command)
 	if (put(0x80, to_us ? 0x40000 : IOVA, 8) || put(0x88, to_us ? IOVA : 0x40000, 8) ||
 	    put(0x90, 64, 8) || put(0x98, START | command, 8))
 		return 1;
-	for (int i = 0; i < 2000 && (busy & START); i++) {
+	for (int i = 0; i < 60000 && (busy & START); i++) {
 		usleep(1000);
 		if (pread(device, &busy, 8, (off_t)(bar0 + 0x98)) != 8)
 			return 1;

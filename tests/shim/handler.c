@@ -16,7 +16,7 @@
 #define ID	  0x010000edu
 #define HANDLERS  300
 #define PERIOD_US 200
-#define LIMIT_S	  30
+#define LIMIT_S	  120
 
 static int device;
 static volatile sig_atomic_t handled, wrong;

@@ -95,7 +95,7 @@ static void by_itself(void)
 		_exit(0);
 	}
 	wait(NULL);
-	for (int i = 0; i < 500 && left; i++) {
+	for (int i = 0; i < 6000 && left; i++) {
 		char info[256];
 		char path[64];
 		int file;

@@ -62,7 +62,7 @@ static void transfer(uint32_t command)
 	put(0x88, to_us ? iova + AT : 0x40000);
 	put(0x90, COUNT);
 	put(0x98, START | command);
-	for (int i = 0; i < 5000 && (busy & START); i++) {
+	for (int i = 0; i < 60000 && (busy & START); i++) {
 		usleep(1000);
 		MUST(pread(device, &busy, 8, (off_t)(bar0 + 0x98)) == 8);
 	}
