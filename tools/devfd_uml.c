@@ -127,7 +127,8 @@ static int check_config(struct uml *uml, const char *path, const char *config)
 
 static int check_kernel(struct uml *uml)
 {
-	const char *given = uml->kernel ? uml->kernel : getenv(KERNEL_ENV);
+	const char *named = getenv(KERNEL_ENV);
+	const char *given = uml->kernel ? uml->kernel : named && *named ? named : NULL;
 	const char *argv[] = { NULL, "--showconfig", NULL };
 	static char path[PATH_MAX];
 	char *config;

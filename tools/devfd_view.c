@@ -422,9 +422,12 @@ int view_start(char *dir, size_t size)
 	int program, status;
 	pid_t child;
 
-	snprintf(dir, size, "%s/devfd-run-XXXXXX", tmp && tmp[0] == '/' ? tmp : "/tmp");
+	tmp = tmp && tmp[0] == '/' ? tmp : "/tmp";
+	snprintf(dir, size, "%s/devfd-run-XXXXXX", tmp);
 	if (!mkdtemp(dir))
-		return tool_fail(TOOL_FAILED, "%s: %s", dir, strerror(errno));
+		return tool_fail(TOOL_FAILED,
+				 "%s: no directory can be made there: %s; set TMPDIR to another",
+				 tmp, strerror(errno));
 	program = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	child = program < 0 ? -1 : fork();
 	if (!child)
