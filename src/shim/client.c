@@ -24,9 +24,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "abi/iommufd.h"
 #include "shim/client.h"
 #include "shim/client_ring.h"
 #include "shim/protocol.h"
+#include "shim/space.h"
 
 /* Numbers from here on are rarely a program's. */
 #define HIGH_FD 900
@@ -339,6 +341,41 @@ ssize_t client_move(const struct shim_fd *f, bool writes, void *buf, size_t len,
 	return (ssize_t)done;
 }
 
+/* So many that nobody waits long for another: 1 MiB of them. */
+#define MAX_DIRTY_BITS (UINT64_C(1) << 23)
+
+/* Return: bytes of memory that are asked about at once, 0 for all; what is refused is left alone */
+static uint64_t dirty_slice(const struct iommu_hwpt_get_dirty_bitmap *a)
+{
+	uint64_t end, slice;
+
+	if (a->size != sizeof(*a) || __builtin_popcountll(a->page_size) != 1 ||
+	    __builtin_add_overflow(a->iova, a->length, &end) || (a->iova | end) % SPACE_PAGE ||
+	    (a->iova | end) % a->page_size ||
+	    __builtin_mul_overflow(a->page_size, MAX_DIRTY_BITS, &slice))
+		return 0;
+	return a->length > slice ? slice : 0;
+}
+
+static int get_dirty(const struct shim_fd *f, void *arg)
+{
+	struct iommu_hwpt_get_dirty_bitmap a = { 0 };
+	struct shim_call c = { .op = SHIM_IOCTL, .flags = IOMMU_HWPT_GET_DIRTY_BITMAP };
+	const uint64_t slice = dfd_copy_in(&a, arg, sizeof(a)) ? 0 : dirty_slice(&a);
+	uint64_t left = a.length;
+	int ret;
+
+	c.addr = slice ? (uintptr_t)&a : (uintptr_t)arg;
+	do {
+		a.length = slice && left > slice ? slice : left;
+		ret = (int)call_without_fd(f, &c);
+		a.iova += a.length;
+		a.data += MAX_DIRTY_BITS / 8;
+		left -= a.length;
+	} while (!ret && left);
+	return ret;
+}
+
 int client_ioctl(const struct shim_fd *f, uint32_t request, void *arg)
 {
 	struct shim_call c = {
@@ -348,6 +385,8 @@ int client_ioctl(const struct shim_fd *f, uint32_t request, void *arg)
 
 	if (core_makes_fd(f->mount, request))
 		return call_for_fd(f->mount->supervisor, &c, &answer, MSG_CMSG_CLOEXEC);
+	if (f->mount->node == SHIM_IOMMUFD && request == IOMMU_HWPT_GET_DIRTY_BITMAP)
+		return get_dirty(f, arg);
 	return (int)call_without_fd(f, &c);
 }
 

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -21,6 +22,7 @@
 #define IOVA   UINT64_C(0x10000)
 #define BUFFER 0x40000u
 #define ALL    0xffffu
+#define LARGE  UINT64_C(0x2000000)
 
 static int device, iommu;
 static uint32_t ioas, devid;
@@ -188,6 +190,36 @@ static void by_bytes(uint32_t id, uint64_t wanted)
 	WANT(wanted, seen);
 }
 
+/* So many bits that they are told in slices; the device writes the first and the last page. */
+static void slices(uint32_t id, bool all)
+{
+	static uint8_t bits[LARGE / 8];
+	struct iommu_ioas_map arg = {
+		.size = sizeof(arg),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
+			 IOMMU_IOAS_MAP_WRITEABLE,
+		.ioas_id = ioas,
+		.length = LARGE,
+		.iova = LARGE,
+	};
+	size_t count = 0;
+
+	arg.user_va = (uintptr_t)mmap(NULL, LARGE, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	WANT(0, request(iommu, IOMMU_IOAS_MAP, &arg));
+	if (!all) {
+		dma(LARGE, 1, 1);
+		dma(2 * LARGE - 1, 1, 1);
+	}
+	WANT(-EINVAL, get(id, 0, LARGE, LARGE - 1, 1, bits));
+	WANT(0, get(id, 0, LARGE, LARGE, 1, bits));
+	for (size_t i = 0; i < sizeof(bits); i++)
+		count += bits[i] == 0xff;
+	WANT(all ? LARGE / 8 : 2 * PAGE / 8, count);
+	CHECK(bits[0] == 0xff && bits[LARGE / 8 - 1] == 0xff);
+	WANT(0, unmap(LARGE, LARGE / PAGE));
+}
+
 static void pages(uint32_t id)
 {
 	uint64_t bits = 0;
@@ -267,9 +299,11 @@ int main(int argc, char **argv)
 		WANT(ALL, bits_of(id, 0));
 		WANT(ALL, bits_of(id, 0));
 		by_bytes(id, ALL);
+		slices(id, true);
 	} else {
 		errors(id, without);
 		pages(id);
+		slices(id, false);
 		on_and_off(id, without);
 	}
 	printf("%d failures\n", failures);
