@@ -225,7 +225,8 @@ static int stand_for(int pipe, pid_t devices, int signals)
 	struct news news = { 0 };
 	pid_t program = 0;
 
-	while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
+	/* Signals wait until there is a program to pass them on to. */
+	while (poll(fds, program ? 2 : 1, -1) >= 0 || errno == EINTR) {
 		if (fds[1].revents)
 			pass_on(signals, program);
 		if (!fds[0].revents)

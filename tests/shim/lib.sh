@@ -25,6 +25,14 @@ same() { # WHAT WANTED GOT
 	[[ $2 == "$3" ]] || fail "$1: wanted \"$2\", got \"$3\""
 }
 
+until_true() { # COMMAND...: wait for it, for as long as it takes on a busy machine
+	for _ in {1..1200}; do
+		"$@" && return
+		sleep 0.05
+	done
+	fail "it does not happen: $*"
+}
+
 run() { # PROGRAM...: with two devices at their paths
 	"$DEVFD" run --at $edu=model:edu --at $shapes=model:shapes -- "$@"
 }
