@@ -60,7 +60,7 @@ check-selftests: built
 
 check-san: $(SAN)/build.ninja
 	@ninja -C $(SAN) >$(SAN)/ninja.log || { cat $(SAN)/ninja.log; exit 1; }
-	@$(SAN_ENV) meson test -C $(SAN) --no-rebuild --print-errorlogs --quiet -t 5
+	@$(SAN_ENV) meson test -C $(SAN) --no-rebuild --print-errorlogs --quiet
 
 # It does not follow the fence of ring.c, and gcc says so; the ring is none of TSAN_TESTS' own.
 $(TSAN)/build.ninja: | deps
@@ -69,7 +69,7 @@ $(TSAN)/build.ninja: | deps
 
 check-tsan: $(TSAN)/build.ninja
 	@ninja -C $(TSAN) $(TSAN_TESTS) tests/stress/edu_threads $(TSAN_SHIM) >$(TSAN)/ninja.log || { cat $(TSAN)/ninja.log; exit 1; }
-	@$(TSAN_ENV) meson test -C $(TSAN) --no-rebuild --print-errorlogs --quiet -t 5 $(TSAN_TESTS) stress-edu $(if $(TSAN_SHIM),shim-hammer-tsan)
+	@$(TSAN_ENV) meson test -C $(TSAN) --no-rebuild --print-errorlogs --quiet $(TSAN_TESTS) stress-edu $(if $(TSAN_SHIM),shim-hammer-tsan)
 
 compare: built
 	@scripts/compare $(BUILD)

@@ -66,7 +66,7 @@ def driver(server, *words):
 
 
 def is_done(process):
-    process.communicate(timeout=20)
+    process.communicate(timeout=wire.LONG)
     return process.returncode == 0
 
 
