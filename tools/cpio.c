@@ -14,6 +14,9 @@
 /* Everything starts at a multiple of that. */
 #define ALIGN 4
 
+/* The kernel reads it in one piece. */
+#define LARGEST UINT64_C(0x7ffff000)
+
 static void put(struct cpio *c, const void *bytes, size_t len)
 {
 	for (size_t done = 0; done < len && !c->failed;) {
@@ -97,6 +100,8 @@ static int copy_file(struct cpio *c, const char *path, const char *from)
 		ret = errno;
 	} else if (!S_ISREG(st.st_mode)) {
 		ret = EINVAL;
+	} else if (c->size > LARGEST || (uint64_t)st.st_size > LARGEST - c->size) {
+		ret = EFBIG;
 	} else {
 		head(c, path, st.st_mode, (uint64_t)st.st_size, 0);
 		contents(c, fd, (uint64_t)st.st_size);

@@ -86,6 +86,11 @@ static int copy(struct packing *p, const char *path, const char *from)
 	if (!realpath(from, real))
 		return tool_fail(TOOL_FAILED, "%s: %s", from, strerror(errno));
 	ret = cpio_copy(&p->c, path, real);
+	if (ret == EFBIG)
+		return tool_fail(TOOL_FAILED,
+				 "%s: is too large for the first file system of a guest, which has "
+				 "2 GiB at most; --rootfs has others",
+				 from);
 	return ret ? tool_fail(TOOL_FAILED, "%s: %s", from, strerror(ret)) : 0;
 }
 
