@@ -35,7 +35,19 @@ struct probe {
 	bool in_call;
 	bool done_in_call;
 	uint8_t buf[64];
+	bool raises; /* INTx, from timer 0 */
+	int inheritable;
 };
+
+/* Return: how many fds a program would get that is executed now */
+static int inheritable(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) == 0;
+	return count;
+}
 
 static ssize_t probe_read(struct dfd_device *dev, uint32_t index, uint64_t offset, void *buf,
 			  size_t len)
@@ -80,6 +92,10 @@ static void probe_timer(struct dfd_device *dev, unsigned int id)
 		p->timers++;
 	else
 		p->deferred++;
+	if (!p->raises)
+		return;
+	p->inheritable = inheritable();
+	dfd_irq_level(dfd_device_host(dev), 0, true);
 }
 
 static int probe_reset(struct dfd_device *dev)
@@ -242,6 +258,19 @@ static int set(struct dfd_device *dev, uint32_t flags, uint32_t index, uint32_t 
 	       uint32_t count, const int32_t *fds)
 {
 	return dfd_set_irqs(dev, &(struct dfd_irq_set){ flags, index, start, count, fds, NULL });
+}
+
+/* Somebody else executes a program while this thread waits. */
+static void test_waiting_leaves_no_fd(void **state)
+{
+	struct fixture *f = *state;
+	int before = inheritable();
+
+	f->p.raises = true;
+	assert_int_equal(dfd_irq_enable(f->dev, 0, 1), 0);
+	write32(f->dev, 0, 8, 1000000);
+	assert_int_equal(dfd_wait_irq(f->dev, 0, 0, -1), 1);
+	assert_int_equal(f->p.inheritable, before);
 }
 
 static void test_intx(void **state)
@@ -859,6 +888,7 @@ int main(void)
 		WITH_DEVICE(test_state_after_open_and_reset),
 		WITH_DEVICE(test_bar_sizing),
 		WITH_DEVICE(test_time),
+		WITH_DEVICE(test_waiting_leaves_no_fd),
 		WITH_DEVICE(test_intx),
 		WITH_DEVICE(test_intx_disable_bit),
 		WITH_DEVICE(test_resample),

@@ -6,6 +6,7 @@
  * the device.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -187,7 +188,7 @@ static int wait_fd(struct dfd_device *dev, uint32_t index, uint32_t vector)
 	pthread_mutex_lock(&dev->wait_lock);
 	for (struct irq_wait *w = dev->waits; w; w = w->next) {
 		if (w->index == index && vector < w->count) {
-			fd = dup(w->fds[vector]);
+			fd = fcntl(w->fds[vector], F_DUPFD_CLOEXEC, 0);
 			if (fd < 0)
 				fd = -errno;
 		}
