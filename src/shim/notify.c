@@ -125,7 +125,6 @@ static void answer_call(const struct seccomp_notif *n)
 		pass_on(n->id);
 		return;
 	}
-	shim_server_settle();
 	shim_call_from(caller);
 	notify_do(&n->data, &a);
 	if (a.pass_on)

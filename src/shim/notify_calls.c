@@ -18,6 +18,7 @@
 #include "shim/core.h"
 #include "shim/notify.h"
 #include "shim/protocol.h"
+#include "shim/server.h"
 
 #ifndef SYS_openat2 /* Linux 5.6 */
 #define SYS_openat2 437
@@ -164,6 +165,7 @@ static void do_open(int dirfd, uint64_t path, uint64_t flags, struct notify_answ
 	if (!m)
 		return;
 	a->pass_on = false;
+	shim_server_settle();
 	/* Close-on-exec here; over there as it was asked for. */
 	a->fd = core_open(m, (int)flags | O_CLOEXEC);
 	a->result = a->fd;
@@ -280,6 +282,7 @@ static int64_t seek(const struct target *t, off_t off, int whence)
 
 static void request(const struct target *t, uint32_t number, uint64_t arg, struct notify_answer *a)
 {
+	shim_server_settle();
 	a->result = core_ioctl(t->mount, t->inode, number, (void *)(uintptr_t)arg);
 	if (a->result < 0 || !core_makes_fd(t->mount, number))
 		return;
