@@ -103,7 +103,7 @@ int notify_map(int listener, const struct seccomp_notif *n, int fd, uint64_t at)
  * notify_stopped() - to be told what waitpid() has said of any process
  * @tid: of it, or of a thread
  *
- * Return: true for a thread on its way through notify_map(), which goes on.
+ * Return: true for a thread that has stopped on its way through notify_map(), and goes on.
  */
 bool notify_stopped(pid_t tid, int status);
 

@@ -214,11 +214,19 @@ static struct errand *find(pid_t tid)
 	return NULL;
 }
 
-/* The first thread of a process goes without a word when another one executes a program. */
+/*
+ * The first thread of a process goes without a word when another one executes a program, and has
+ * its number from then on. One that is being killed is still ours.
+ */
+static bool is_gone(const struct errand *e)
+{
+	return ptrace(PTRACE_INTERRUPT, e->tid, NULL, NULL) && errno == ESRCH;
+}
+
 static struct errand *find_gone(void)
 {
 	for (unsigned int i = 0; i < MAX_ERRANDS; i++) {
-		if (ptrace(PTRACE_INTERRUPT, errands[i].tid, NULL, NULL) && errno == ESRCH)
+		if (is_gone(&errands[i]))
 			return &errands[i];
 	}
 	return NULL;
@@ -271,8 +279,9 @@ bool notify_stopped(pid_t tid, int status)
 
 	if (!e)
 		return false;
-	ours = WIFSTOPPED(status) && go_on(e, status);
-	if (!ours)
-		e->tid = 0;
+	if (WIFSTOPPED(status) && go_on(e, status))
+		return true;
+	ours = WIFSTOPPED(status) && !is_gone(e);
+	e->tid = 0;
 	return ours;
 }
