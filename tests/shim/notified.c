@@ -359,9 +359,9 @@ static void threads(void)
 		CHECK(!pthread_create(&thread[i], NULL, hammer, &fd));
 	for (int i = 0; i < TABLE;)
 		i += read(fd, &byte, 1) == 1;
-	CHECK(read(fd, &byte, 1) == 0);
 	act.sa_flags = SA_RESTART;
 	sigaction(SIGALRM, &act, NULL);
+	CHECK(read(fd, &byte, 1) == 0);
 	for (uint32_t i = 0; i < 300; i++)
 		CHECK(pwrite(fd, &i, 4, LIVENESS) == 4 && get(fd, LIVENESS) == ~i);
 	setitimer(ITIMER_REAL, &never, NULL);
