@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -139,8 +140,13 @@ static void one_for_many(void)
 
 static void many(void)
 {
+	struct rlimit limit;
 	int fds[10];
 
+	/* With the device in this process, each takes an fd here. */
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
 	for (uint32_t i = 0; i < 10; i++)
 		fds[i] = eventfd(0, EFD_CLOEXEC);
 	for (uint32_t i = 0; i < MANY; i++)
