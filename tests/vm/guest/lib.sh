@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Sourced by the scripts of the guest.
 report=/dev/ttyS1
-[ -e $report ] || report=/dev/ttyAMA0 # the console
+[ "$(uname -m)" = x86_64 ] || report=/dev/ttyAMA0 # the console
 sysfs=/sys/bus/pci/devices
 transparent=/sys/kernel/mm/transparent_hugepage/enabled
 huge_pages=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
