@@ -25,7 +25,7 @@ QEMU = "qemu-system-x86_64"
 QEMU_ARM64 = "qemu-system-aarch64"
 LIMIT = 120  # seconds for one boot
 TICK = 0.05
-SETTLE = 5  # seconds at most until a server has answered everything
+SETTLE = 60  # seconds at most until a server has answered everything
 
 # TCG always: a /dev/kvm that is there may hang. No default devices and no option ROMs, which cost
 # seconds. Without no_timer_check a kernel on a busy host may see its timer fail and panic. A kernel

@@ -15,8 +15,8 @@ import machine
 DISK_SIZE = 8 << 20
 SERIAL_SIZE = 10000  # what the guest sends to a serial card
 LIMIT = 300  # seconds for one part; the first one boots twice
-START = 10   # seconds for a server until it listens
-END = 5      # and until it has ended after SIGTERM
+START = 60   # seconds for a server until it listens
+END = 60     # and until it has ended after SIGTERM
 
 REBOOT = ["-action", "reboot=reset"]
 # Servers get the guest's memory as a file.

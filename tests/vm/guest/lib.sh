@@ -85,11 +85,11 @@ absent() { # BDF
 	[ ! -e $sysfs/"$1" ]
 }
 
-wait_for() { # COMMAND...: until it succeeds, at most 20 s
+wait_for() { # COMMAND...: until it succeeds, at most 60 s
 	local n=0
 	until "$@"; do
 		n=$((n + 1))
-		[ $n -lt 100 ] || { echo "never: $*"; return 1; }
+		[ $n -lt 300 ] || { echo "never: $*"; return 1; }
 		sleep 0.2
 	done
 }
