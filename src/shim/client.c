@@ -109,7 +109,8 @@ static int hello(int fd, struct client_ring *ring)
 		client_ring_join(ring, memory);
 	if (memory >= 0)
 		NEXT(close)(memory);
-	return ret ? ret : (int)answer.result;
+	/* Who does not even answer that has ended, and with it the devices have gone. */
+	return ret ? -ENODEV : (int)answer.result;
 }
 
 /* Return: a socket; -ENODEV when there is no supervisor */
