@@ -287,9 +287,10 @@ static void reset_by_stdio(volatile uint8_t *bar)
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset", name);
-	f = fopen(path, "w");
-	if (!f && errno == ENOENT)
+	/* To be made, in sysfs, would be another error. */
+	if (access(path, F_OK) && errno == ENOENT)
 		return;
+	f = fopen(path, "w");
 	CHECK(f != NULL);
 	for (size_t i = 0; f && i < sizeof(cases) / sizeof(*cases); i++) {
 		set(bar, 4, 1);
